@@ -1,0 +1,1 @@
+"""The tests of Threadline; TESTING.md says how they are arranged."""
