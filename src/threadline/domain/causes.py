@@ -1,6 +1,6 @@
-"""The named causes behind a connection's state, each with the person who must act and a sentence for a recruiter.
+"""The named causes behind a connection's state, each with who must act and a sentence for a recruiter.
 
-A cause says what happened; `certain` beside it says whether the provider told us so or we infer it ("likely").
+A cause says what happened; `certain` beside it says whether the provider said so or we infer it ("likely").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What has to be known about one email and one person before `explain` can say whether it is on their profile.
+"""What must be known of one email and one person before `explain` can say whether it is on their profile.
 
 All times are aware. All keys are comparison keys as `threadline.domain.addresses.normalise` makes them.
 """

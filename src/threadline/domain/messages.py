@@ -42,7 +42,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
-    """What could be read of one email. Fields that could not be read are empty; `defects` says which and why."""
+    """What could be read of one email. What could not is empty; `defects` says what and why."""
 
     message_id: str | None  # without brackets, quoting normalised (RFC 5256 section 3), case kept
     subject: str
@@ -58,6 +58,8 @@ class ParsedMessage:
     html: str  # the HTML as received, not sanitised; "" where there is none
     attachments: tuple[Attachment, ...]
     kind: MessageKind
-    digest: str  # hex digest of what a reader sees (text, html, attachment names and sizes): tells versions apart
+    digest: (
+        str  # hex digest of what a reader sees (text, html, attachment names and sizes): tells versions apart
+    )
     complete: bool = True  # False: something could not be read, and the raw form must be kept
     defects: tuple[str, ...] = field(default=())
