@@ -21,7 +21,7 @@ _AROUND = "'.,;:<>"  # seen around bare addresses; none of them begins or ends o
 
 
 def parse_list(header_value: str) -> tuple[Address, ...]:
-    """Every address of the field in its order, with the decoded name. A name alone, or of a group, yields none.
+    """Every address of the field in its order, with the decoded name. A name alone yields none.
 
     What stands in angle brackets is kept even without an `@` (`<MAILER-DAEMON>`): a reader sees the sender.
     """
@@ -35,8 +35,8 @@ def parse_list(header_value: str) -> tuple[Address, ...]:
 class _Reader:
     """One pass over the text.
 
-    Once a quote, comment or bracket is found unclosed, all later ones count as plain characters: looking for the
-    end of each again would take quadratic time.
+    Once a quote, comment or bracket is found unclosed, all later ones count as plain characters: looking for
+    the end of each again would take quadratic time.
     """
 
     def __init__(self, text: str) -> None:
@@ -44,6 +44,7 @@ class _Reader:
         self._found: list[Address] = []
         self._unclosed: set[str] = set()
         self._names: list[str] = []  # pieces before a comma that may belong to the next address's name
+        self._has_address: bool  # of the item, outside quotes
         self._new_item()
 
     def read(self) -> list[Address]:
@@ -83,7 +84,7 @@ class _Reader:
         self._words: list[str] = []
         self._quoted_words: list[str] = []
         self._comments: list[str] = []
-        self._has_address = False  # outside quotes
+        self._has_address = False
         self._emitted = False
 
     def _quoted(self, start: int) -> re.Match[str] | None:

@@ -92,7 +92,7 @@ def variants(key: str) -> frozenset[str]:
 
 
 def readings(text: str) -> frozenset[str]:
-    """Every key that a malformed stored address may mean: `jane @example.org`, `jane@example,org`, two in one."""
+    """Every key that a malformed stored address may mean: `jane @example.org`, two in one."""
     text = text[:_LONGEST].translate(_INVISIBLE)
     respelled = re.sub(r"[\[({]\s?(?:at|@)\s?[\])}]", "@", text, flags=re.IGNORECASE)
     attempts = [text, respelled, "".join(respelled.split()), "".join(respelled.split()).replace(",", ".")]

@@ -21,8 +21,8 @@ class Cause(Enum):
     """Why a connection is in its state. The value is the word in the API and on the command line."""
 
     CREDENTIALS_REJECTED = "credentials_rejected"
-    PASSWORD_EXPIRED = "password_expired"
-    APP_PASSWORD_REQUIRED = "app_password_required"
+    PASSWORD_EXPIRED = "password_expired"  # noqa: S105 - the name of a cause
+    APP_PASSWORD_REQUIRED = "app_password_required"  # noqa: S105 - the name of a cause
     WEB_SIGN_IN_REQUIRED = "web_sign_in_required"
     IMAP_DISABLED = "imap_disabled"
     ACCESS_BLOCKED = "access_blocked"

@@ -11,8 +11,8 @@
     ├── MessageGone          one message left between listing and fetching: not an error of the mailbox
     └── MessageUnreadable    one message cannot be had or read: it goes to the ledger, the next one follows
 
-The docstring of each class is its default sentence. `answer` is the provider's own text, without secrets, kept
-for "What happened"; it is never shown in place of a sentence.
+The docstring of each class is its default sentence. `answer` is the provider's own text, without secrets,
+kept for "What happened"; it is never shown in place of a sentence.
 """
 
 # ruff: noqa: N818  the names say who must act and read as sentences where they are raised

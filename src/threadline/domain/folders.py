@@ -79,8 +79,8 @@ def choose_roles(folders: Sequence[ListedFolder], overrides: Mapping[str, str]) 
     """The role of every folder, by its name on the wire: one Inbox, at most one Sent folder, the rest other.
 
     `overrides` names folders (on the wire, or as a person reads them) and says inbox, sent, other or include.
-    The owner's word stands: with folders the owner calls sent, no other is. INBOX stays the Inbox unless it is
-    itself overridden.
+    The owner's word stands: with folders the owner calls sent, no other is. INBOX stays the Inbox unless it
+    is itself overridden.
     """
     said = _said(folders, overrides)
     free = [folder for folder in folders if folder.remote_name not in said and folder.selectable]

@@ -27,6 +27,7 @@ class RemedyAction(Enum):
 
     REFRESH_NOW = "refresh_now"
     RECONNECT = "reconnect"
+    CONNECT_MAILBOX = "connect_mailbox"
     INCLUDE_FOLDER = "include_folder"
     MOVE_TO_INBOX = "move_to_inbox"
     MAKE_PRIMARY = "make_primary"

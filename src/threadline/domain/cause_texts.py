@@ -1,0 +1,185 @@
+"""What each cause means, in the words of a recruiter: what happened, what it means for the mail, and who acts next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from threadline.domain.causes import Cause, Who
+
+
+@dataclass(frozen=True, slots=True)
+class CauseText:
+    """`clause` is what happened, as it stands after "because" or "likely"; the other texts are sentences."""
+
+    clause: str
+    meaning: str  # for the mail
+    who: Who  # by default; the state can say otherwise
+    next_step: str
+
+    def sentence(self, *, certain: bool = True) -> str:
+        """What happened and what it means. "Likely" where the provider did not say so."""
+        opening = self.clause[0].upper() + self.clause[1:] if certain else f"Likely {self.clause}"
+        return f"{opening}. {self.meaning}"
+
+
+_WAITS = "New emails come in later; none is lost."
+_STOPS = "No new emails come in until this is mended; those already here stay."
+_ONE = "All other emails come in as usual."
+_NOTHING = "Nothing needs to be done. Threadline tries again by itself."
+_ASK_IT = "Send the ready message to your IT administrator, then check again."
+
+CAUSE_TEXTS: Mapping[Cause, CauseText] = {
+    Cause.CREDENTIALS_REJECTED: CauseText(
+        "the mail server rejected the user name or password",
+        _STOPS,
+        Who.YOU,
+        "Sign in again with the current password.",
+    ),
+    Cause.PASSWORD_EXPIRED: CauseText(
+        "the password of this account has expired",
+        _STOPS,
+        Who.YOU,
+        "Set a new password with your mail provider, then sign in again here.",
+    ),
+    Cause.APP_PASSWORD_REQUIRED: CauseText(
+        "the mail provider wants an app password instead of your usual one",
+        _STOPS,
+        Who.YOU,
+        "Create an app password in the security settings of your mail account, then sign in again with it.",
+    ),
+    Cause.WEB_SIGN_IN_REQUIRED: CauseText(
+        "the mail provider wants you to sign in on its own web page first",
+        _STOPS,
+        Who.YOU,
+        "Sign in to your mail in a browser and confirm that it is you, then sign in again here.",
+    ),
+    Cause.IMAP_DISABLED: CauseText(
+        "access by IMAP is switched off for this account",
+        _STOPS,
+        Who.IT_ADMIN,
+        "Switch on IMAP in the settings of your mail account, or ask your IT administrator to, then check again.",
+    ),
+    Cause.ACCESS_BLOCKED: CauseText(
+        "a policy of your organisation blocks this access", _STOPS, Who.IT_ADMIN, _ASK_IT
+    ),
+    Cause.ACCOUNT_GONE: CauseText(
+        "the mail server says that this account does not exist any more",
+        "No new emails come in; those already here stay.",
+        Who.IT_ADMIN,
+        "Ask your IT administrator whether the account was closed or moved. If it was closed, disconnect the mailbox.",
+    ),
+    Cause.ADMIN_CONTACT: CauseText(
+        "the mail server asks you to contact its administrator", _STOPS, Who.IT_ADMIN, _ASK_IT
+    ),
+    Cause.PLAINTEXT_REFUSED: CauseText(
+        "the mail server refuses to sign in without encryption",
+        _STOPS,
+        Who.YOU,
+        "Choose TLS or STARTTLS in the settings of this connection.",
+    ),
+    Cause.CERTIFICATE_INVALID: CauseText(
+        "the mail server could not prove its identity: its certificate is not valid",
+        "Nothing was sent to it, your password neither. No new emails come in until the certificate is replaced.",
+        Who.IT_ADMIN,
+        "Ask the administrator of the mail server to renew its certificate, or check the host name.",
+    ),
+    Cause.HOST_UNKNOWN: CauseText(
+        "the mail server's name was not found",
+        _WAITS,
+        Who.YOU,
+        "Check the host name in the settings of this connection.",
+    ),
+    Cause.HOST_REFUSED: CauseText(
+        "the mail server refused the connection",
+        _WAITS,
+        Who.YOU,
+        "If this lasts, check the host name and the port in the settings of this connection.",
+    ),
+    Cause.HOST_SILENT: CauseText(
+        "the mail server did not answer in time",
+        _WAITS,
+        Who.NOBODY,
+        "Nothing needs to be done. If this lasts, check the host name and the port.",
+    ),
+    Cause.HOST_NOT_ALLOWED: CauseText(
+        "the mail server's address belongs to a private network, which this installation does not connect to",
+        _STOPS,
+        Who.OPERATOR,
+        "Check the host name. If it is right, ask the operator of this installation to allow it.",
+    ),
+    Cause.NOT_A_MAIL_SERVER: CauseText(
+        "what answered there is not a mail server",
+        "No emails come in from there.",
+        Who.YOU,
+        "Check the host name, the port and the security setting of this connection.",
+    ),
+    Cause.CONNECTION_LOST: CauseText(
+        "the connection to the mail server broke off", _WAITS, Who.NOBODY, _NOTHING
+    ),
+    Cause.SERVER_TROUBLE: CauseText("the mail server has trouble of its own", _WAITS, Who.NOBODY, _NOTHING),
+    Cause.THROTTLED: CauseText("the mail provider asks us to slow down", _WAITS, Who.NOBODY, _NOTHING),
+    Cause.TOO_MANY_CONNECTIONS: CauseText(
+        "too many programs and devices are connected to this mailbox at once", _WAITS, Who.NOBODY, _NOTHING
+    ),
+    Cause.MAILBOX_BUSY: CauseText("another program keeps the mailbox busy", _WAITS, Who.NOBODY, _NOTHING),
+    Cause.MAILBOX_DAMAGED: CauseText(
+        "the mail server says that the mailbox is damaged",
+        "Some emails may not come in until it is repaired.",
+        Who.IT_ADMIN,
+        "Ask the administrator of the mail server to repair the mailbox.",
+    ),
+    Cause.RENUMBERED: CauseText(
+        "the mail server renumbered a folder",
+        "Threadline lists it again and fetches nothing twice.",
+        Who.NOBODY,
+        "Nothing needs to be done.",
+    ),
+    Cause.FOLDER_GONE: CauseText(
+        "a folder that was synced is not there any more",
+        "No new emails come in from it; those already here stay.",
+        Who.YOU,
+        "Choose the folder anew in the settings of this connection, if it was renamed.",
+    ),
+    Cause.MESSAGE_GONE: CauseText(
+        "the email left the mailbox before it could be fetched", _ONE, Who.NOBODY, "Nothing needs to be done."
+    ),
+    Cause.MESSAGE_UNREADABLE: CauseText(
+        "the mail server does not hand this email out in a form that can be read", _ONE, Who.NOBODY, _NOTHING
+    ),
+    Cause.APP_MISCONFIGURED: CauseText(
+        "this installation of Threadline is not set up as the mail provider expects",
+        _STOPS,
+        Who.OPERATOR,
+        "The operator of this installation has to correct its settings. Your password is not the matter.",
+    ),
+    Cause.STORE_UNAVAILABLE: CauseText(
+        "Threadline's own store could not be written",
+        _WAITS,
+        Who.OPERATOR,
+        "The operator of this installation has to look at its disk and database.",
+    ),
+    Cause.DISCONNECTED_BY_USER: CauseText(
+        "the mailbox was disconnected by hand",
+        "No new emails come in; those already here stay.",
+        Who.YOU,
+        "Connect it again when its emails are wanted. Threadline then fills the gap.",
+    ),
+    Cause.RETRIES_EXHAUSTED: CauseText(
+        "every attempt to refresh has failed for a day",
+        _STOPS,
+        Who.OPERATOR,
+        "Contact support. Attempts continue.",
+    ),
+    Cause.UNKNOWN: CauseText(
+        "the mail server gave an answer that Threadline does not know", _WAITS, Who.NOBODY, _NOTHING
+    ),
+}
+
+
+def cause_clause(word: str) -> str:
+    """What happened, by a cause's word; the word itself where it is no cause."""
+    try:
+        return CAUSE_TEXTS[Cause(word)].clause
+    except ValueError:
+        return word

@@ -1,0 +1,149 @@
+"""How the state of a connection reads: a word, what happened and what it means for the mail, and who acts next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from enum import Enum
+
+from threadline.domain.cause_texts import CAUSE_TEXTS, CauseText
+from threadline.domain.causes import Who
+from threadline.domain.connection import Health, State
+from threadline.domain.wording import moment
+
+PROVIDER_NAMES: Mapping[str, str] = {"imap": "the mail server", "gmail": "Google", "graph": "Microsoft"}
+WHAT_TO_SEND = "your name, your company, what is wrong, and a screenshot or a recording"
+
+
+class Action(Enum):
+    """The button beside a state."""
+
+    NONE = "none"
+    SIGN_IN = "sign_in"
+    ASK_IT = "ask_it"
+    CONTACT_SUPPORT = "contact_support"
+    CONNECT = "connect"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a page shows of a connection."""
+
+    word: str
+    icon: str  # the name of an icon; state is never shown by colour alone
+    sentence: str  # what happened and what it means for the mail
+    next_step: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class StateText:
+    word: str
+    icon: str
+    sentence: str  # where no cause is known
+    next_step: str
+    action: Action
+    who: Who
+
+
+STATE_TEXTS: Mapping[State, StateText] = {
+    State.CONNECTING: StateText(
+        "Waiting for {provider}",
+        "hourglass",
+        "The sign-in has begun and is not finished. Emails come in once {provider} has accepted it.",
+        "Finish signing in.",
+        Action.SIGN_IN,
+        Who.YOU,
+    ),
+    State.CONNECTED: StateText(
+        "Connected",
+        "check",
+        "Emails come in with every refresh.",
+        "Nothing needs to be done.",
+        Action.NONE,
+        Who.NOBODY,
+    ),
+    State.DELAYED: StateText(
+        "Connected, catching up",
+        "clock",
+        "The last refresh did not get through. New emails come in later; none is lost.",
+        "Nothing needs to be done. Threadline tries again by itself.",
+        Action.NONE,
+        Who.NOBODY,
+    ),
+    State.REAUTHORISE: StateText(
+        "Sign in again",
+        "key",
+        "{provider} no longer accepts the sign-in. No new emails come in until you sign in again; those already here stay.",
+        "Sign in again. Threadline then fills the gap.",
+        Action.SIGN_IN,
+        Who.YOU,
+    ),
+    State.ADMIN_NEEDED: StateText(
+        "Your IT administrator must act",
+        "shield",
+        "{provider} asks for a decision of your IT administrator. No new emails come in until then; those already here stay.",
+        "Send the ready message to your IT administrator, then check again.",
+        Action.ASK_IT,
+        Who.IT_ADMIN,
+    ),
+    State.INTERRUPTED: StateText(
+        "Connection interrupted, contact support",
+        "alert",
+        "The connection does not work and you cannot mend it yourself. Attempts continue; emails already here stay.",
+        "Contact support at {support}. Send " + WHAT_TO_SEND + ".",
+        Action.CONTACT_SUPPORT,
+        Who.OPERATOR,
+    ),
+    State.DISCONNECTED: StateText(
+        "Not connected",
+        "plug",
+        "The mailbox is not connected. No new emails come in; those already here stay.",
+        "Connect it again when its emails are wanted. Threadline then fills the gap.",
+        Action.CONNECT,
+        Who.YOU,
+    ),
+}
+
+# In these states the cause says best what to do; in the others the state does, whatever the cause.
+_CAUSE_SAYS_NEXT_STEP = frozenset({State.CONNECTING, State.REAUTHORISE, State.ADMIN_NEEDED})
+
+
+def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo = UTC) -> Description:
+    """The texts of a connection. `provider` is the word of DESIGN (`imap`, `gmail`, `graph`) or a name to show."""
+    text = STATE_TEXTS[health.state]
+    cause = CAUSE_TEXTS[health.cause] if health.cause else None
+    name = PROVIDER_NAMES.get(provider, provider)
+
+    def filled(sentence: str) -> str:
+        said = sentence.format(provider=name, support=support_email or "the support address of your company")
+        return said[:1].upper() + said[1:]
+
+    return Description(
+        word=filled(_word(health, text, zone)),
+        icon=text.icon,
+        sentence=_sentence(health, cause) if cause else filled(text.sentence),
+        next_step=cause.next_step
+        if cause and health.state in _CAUSE_SAYS_NEXT_STEP
+        else filled(text.next_step),
+        action=text.action,
+    )
+
+
+def _word(health: Health, text: StateText, zone: tzinfo) -> str:
+    if health.state is State.CONNECTING and health.who is Who.IT_ADMIN:
+        return "Waiting for your administrator's approval"
+    if health.state is State.DELAYED and health.retry_at:
+        return f"{text.word} (retry at {moment(health.retry_at, zone)})"
+    return text.word
+
+
+def _sentence(health: Health, cause: CauseText) -> str:
+    sentence = cause.sentence(certain=health.certain)
+    if health.state is State.INTERRUPTED:  # whatever the cause meant for the mail, it has lasted too long
+        clause = cause.sentence(certain=health.certain).partition(". ")[0]
+        return f"{clause}. You cannot mend this yourself. Attempts continue; emails already here stay."
+    if health.state is State.CONNECTED:
+        return f"{sentence} The connection works."
+    return sentence

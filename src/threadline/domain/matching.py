@@ -1,0 +1,93 @@
+"""Which copies are one message, and the line that stands for a message in a list."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from threadline.domain.addresses import normalise
+from threadline.domain.messages import ParsedMessage
+
+KEY_BYTES = 16
+_TEXT_BYTES = 4096
+_SNIPPET = 200
+_LONGEST_READ = 20_000  # characters of a text that a snippet is looked for in
+# Newsletters pad their preview with invisible characters; Gmail's own snippets carry them too.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffc]"
+)
+_ATTRIBUTION = re.compile(
+    r"^(?:-{2,} ?(?:original message|forwarded message)|_{10,}|on .{5,150} wrote:$)", re.IGNORECASE
+)
+
+
+def message_key(
+    *,
+    message_id: str | None,
+    sender: Sequence[str],
+    date: datetime | None,
+    subject: str = "",
+    to: Sequence[str] = (),
+    text: str = "",
+) -> bytes:
+    """The 16-byte key that all copies of a message share within a company.
+
+    Message-ID, From and Date (whole seconds); without a Message-ID also subject, To and the first 4 kB of the text.
+    `sender` and `to` are addresses as written. White space in texts does not count: servers fold headers and turn
+    line ends each in their own way.
+    """
+    parts = ["id", message_id] if message_id else ["no id", *_content(subject, to, text)]
+    parts += ["from", *_keys(sender), "date", _seconds(date)]
+    digest = hashlib.blake2b(digest_size=KEY_BYTES, person=b"message key 1")
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.digest()
+
+
+def key_of(message: ParsedMessage) -> bytes:
+    """The key of a parsed message."""
+    return message_key(
+        message_id=message.message_id,
+        sender=[address.address for address in message.sender],
+        date=message.date,
+        subject=message.subject,
+        to=[address.address for address in message.to],
+        text=message.text,
+    )
+
+
+def snippet(text: str) -> str:
+    """The first words that the sender wrote, without quoted lines, at most 200 characters."""
+    words = " ".join(_own_lines(_INVISIBLE.sub("", text[:_LONGEST_READ])))
+    words = " ".join(words.split())
+    if len(words) <= _SNIPPET:
+        return words
+    return words[: _SNIPPET - 1].rsplit(" ", 1)[0].rstrip() + "…"
+
+
+def _own_lines(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        line = line.strip()
+        if line == "--" or _ATTRIBUTION.match(line):
+            return
+        if line and not line.startswith(">"):
+            yield line
+
+
+def _content(subject: str, to: Sequence[str], text: str) -> Iterator[str]:
+    yield " ".join(subject.split())
+    yield from _keys(to)
+    start = text[: 2 * _TEXT_BYTES].encode("utf-8", "surrogatepass")[:_TEXT_BYTES]
+    yield " ".join(start.decode("utf-8", "ignore").split())
+
+
+def _keys(addresses: Sequence[str]) -> list[str]:
+    return sorted(normalise(address) or address.strip().lower() for address in addresses)
+
+
+def _seconds(date: datetime | None) -> str:
+    return date.astimezone(UTC).replace(microsecond=0).isoformat() if date else ""
