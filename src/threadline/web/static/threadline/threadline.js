@@ -1,0 +1,126 @@
+// What makes the pages quicker at the keyboard. Every page works without it.
+
+(() => {
+  "use strict";
+
+  const find = (selector, within = document) => within.querySelector(selector);
+  const findAll = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const isTyping = (element) => element.matches("input, textarea, select, [contenteditable]");
+
+  // Announcements: counts at most every five seconds, results at once (data-announce="now").
+  let heldBack = null;
+  let lastAnnounced = 0;
+  function announce(text, now) {
+    const region = find("#announcements");
+    if (!region || !text) return;
+    clearTimeout(heldBack);
+    const wait = now ? 0 : Math.max(0, lastAnnounced + 5000 - Date.now());
+    heldBack = setTimeout(() => {
+      lastAnnounced = Date.now();
+      region.textContent = text;
+    }, wait);
+  }
+
+  // The list: j and k or the arrows move between rows, Enter opens the focused one (it is a link).
+  function move(step) {
+    const links = findAll("[data-rows] .email-row .subject a");
+    if (!links.length) return false;
+    const current = links.findIndex((link) => link === document.activeElement);
+    const selected = links.findIndex((link) => link.closest(".selected"));
+    const from = current >= 0 ? current : selected;
+    const next = links[Math.min(links.length - 1, Math.max(0, from + step))];
+    next.focus();
+    next.closest(".email-row").scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  const KEYS = {
+    j: () => move(1),
+    k: () => move(-1),
+    r: () => press("[data-key='refresh']"),
+    "/": () => focus("[data-key='search']"),
+    "?": () => openHelp(),
+  };
+
+  function press(selector) {
+    const control = find(selector);
+    if (!control || control.disabled) return false;
+    control.click();
+    return true;
+  }
+
+  function focus(selector) {
+    const field = find(selector);
+    if (!field) return false;
+    field.focus();
+    field.select?.();
+    return true;
+  }
+
+  function openHelp() {
+    const dialog = find("#keys");
+    if (!dialog || dialog.open) return false;
+    dialog.showModal();
+    return true;
+  }
+
+  function closeOnEscape() {
+    const open = findAll("details.menu[open], details[data-escape][open]").pop();
+    if (!open) return false;
+    open.open = false;
+    find("summary", open)?.focus();
+    return true;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (find("dialog[open]")) return;
+    if (event.key === "Escape") {
+      if (closeOnEscape()) event.preventDefault();
+      return;
+    }
+    if (isTyping(event.target)) return;
+    const inList = event.target.closest("[data-rows]");
+    const arrow = inList && { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const done = arrow ? move(arrow) : KEYS[event.key]?.();
+    if (done) event.preventDefault();
+  });
+
+  document.addEventListener("click", (event) => {
+    for (const menu of findAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    const theme = event.target.closest("[data-theme-choice]");
+    if (theme) chooseTheme(theme.dataset.themeChoice);
+    const opener = event.target.closest("[data-open-dialog]");
+    if (opener) document.getElementById(opener.dataset.openDialog)?.showModal();
+    if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+  });
+
+  // The theme is kept in a cookie, so that the server can write it into the page and nothing flashes.
+  function chooseTheme(choice) {
+    const root = document.documentElement;
+    if (choice === "system") delete root.dataset.theme;
+    else root.dataset.theme = choice;
+    const age = choice === "system" ? 0 : 31536000;
+    document.cookie = `theme=${choice}; path=/; max-age=${age}; samesite=lax`;
+    showTheme();
+  }
+
+  function showTheme() {
+    const chosen = document.documentElement.dataset.theme || "system";
+    for (const button of findAll("[data-theme-choice]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
+    }
+  }
+
+  function hear(root) {
+    const spoken = root.matches?.("[data-announce]") ? [root] : findAll("[data-announce]", root);
+    for (const element of spoken) announce(element.textContent.replace(/\s+/g, " ").trim(), element.dataset.announce === "now");
+  }
+
+  document.addEventListener("htmx:afterSwap", (event) => hear(event.detail.elt));
+
+  for (const element of findAll("[data-needs-script]")) element.hidden = false;
+  showTheme();
+})();
