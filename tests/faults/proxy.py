@@ -6,8 +6,8 @@
         ...
         proxy.round_trips, proxy.bytes_down
 
-`down` is from the server to the client, `up` the other way. A change of behaviour counts from the next byte, also on
-connections that are open; the `after` of a fault counts the bytes of that connection in that direction.
+`down` is from the server to the client, `up` the other way. A change of behaviour counts from the next byte, also
+on connections that are open; the `after` of a fault counts the bytes of that connection in that direction.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ _CHUNK = 64 * 1024
 class Cut:
     """Break the stream after that many bytes.
 
-    close: an orderly end; reset: RST, as from a rebooted machine or a firewall; stall: open and silent for ever;
-    corrupt: one byte is changed and the stream goes on.
+    close: an orderly end; reset: RST, as from a rebooted machine or a firewall; stall: open and silent until the
+    behaviour changes; corrupt: one byte is changed and the stream goes on.
     """
 
     after: int
@@ -95,7 +95,7 @@ class FaultProxy:
     # What a test uses
 
     def behave(self, **changes: Any) -> None:
-        """Start from good behaviour and misbehave in these ways (fields of `Behaviour`); nothing named is good again."""
+        """Misbehave in these ways (fields of `Behaviour`) from now on, and in no other; without any, be good again."""
         self._behaviour = replace(Behaviour(), **changes)
 
     @property
@@ -188,8 +188,7 @@ class FaultProxy:
         if self._behaviour.refuse:
             _reset(writer)
             return
-        while self._behaviour.hang:
-            await asyncio.sleep(0.02)
+        await self._while(lambda: self._behaviour.hang)
         upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
         self._writers.add(upstream_writer)
         connection = id(writer)
@@ -201,8 +200,12 @@ class FaultProxy:
             with contextlib.suppress(OSError, RuntimeError):
                 upstream_writer.close()
 
+    async def _while(self, condition: Callable[[], bool]) -> None:
+        while condition():
+            await asyncio.sleep(0.02)  # noqa: ASYNC110  # the behaviour is changed from another thread
+
     async def _pass(self, connection: int, stream: _Stream) -> None:
-        """Move one direction: a reader that never waits for the delay of what it read, so that latency is not rate."""
+        """Move one direction; reading never waits for the delay of what was read, so that latency is not rate."""
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=256)
         fill = asyncio.ensure_future(self._read(stream, queue))
         try:
@@ -258,8 +261,7 @@ class FaultProxy:
 
     async def _break(self, stream: _Stream, cut: Cut) -> None:
         if cut.how == "stall":
-            while getattr(self._behaviour, stream.direction) == cut:
-                await asyncio.sleep(0.02)
+            await self._while(lambda: getattr(self._behaviour, stream.direction) == cut)
         elif cut.how == "reset":
             _reset(stream.writer)
         raise ConnectionAbortedError("cut as asked")

@@ -5,8 +5,8 @@
         server.deliver("alice@acme.test", b"Subject: hello\r\n\r\nhi", folder="Clients/Acme")
         server.snapshot("alice@acme.test")["INBOX"].messages
 
-Besides serving mail it can do what providers do to a mailbox: change a password, lose a UIDVALIDITY, drop connections,
-move mail to another folder, show an expired certificate, reject a token, be away for a while.
+Besides serving mail it can do what providers do to a mailbox: change a password, lose a UIDVALIDITY, drop
+connections, move mail to another folder, show an expired certificate, reject a token, be away for a while.
 """
 
 import contextlib
@@ -110,8 +110,9 @@ service stats {{
 }}
 """
 
-# Dovecot looks at a passwd-file at most once a second; a program is asked every time, so a changed password counts at once.
-# The protocol: user and password on descriptor 3, ended by NUL; status 1 is a wrong password, 111 "try again later".
+# Dovecot looks at a passwd-file at most once a second; a program is asked every time, so a changed password counts
+# at once. The checkpassword protocol: user and password on descriptor 3, each ended by NUL; status 1 is a wrong
+# password, 111 "try again later".
 _CHECK_PASSWORD = """\
 #!/bin/sh
 {{ IFS= read -r user; IFS= read -r password; }} <<END
@@ -147,7 +148,7 @@ class Dovecot:
         prefix: str = "",
         capability: str | None = None,
     ) -> None:
-        """`capability` replaces the announced list, to stand for a server that lacks some; `prefix` may be "INBOX."."""
+        """`capability` replaces the announced list, for a server that lacks some; `prefix` may be "INBOX."."""
         self._program = process.find_program("dovecot")
         self._doveadm = process.find_program("doveadm")
         self._special_use = special_use
@@ -195,7 +196,7 @@ class Dovecot:
         self._daemon.start(lambda: process.greets(self.port))
 
     def stop(self) -> None:
-        """Away: connections end and new ones are refused. Mail, passwords and ports stay for the next `start`."""
+        """Go away: connections end, new ones are refused. Mail, passwords and ports stay for `start`."""
         self._daemon.stop()
         (self.folder / "run" / "master.pid").unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""A plain IMAP client for the tests, with nothing of the product in it: it delivers, and it takes the inventory.
+"""A plain IMAP client with nothing of the product in it: it delivers, and it takes the inventory.
 
 The proofs ("nothing lost", "nothing changed on the server") compare the product with what `snapshot` sees.
 """
@@ -17,7 +17,7 @@ _BATCH = 100
 imaplib._MAXLINE = 20_000_000  # type: ignore[attr-defined]
 
 
-class Refused(RuntimeError):
+class Refused(RuntimeError):  # noqa: N818  # a fact about the server, read as a sentence
     """The server answered NO or BAD; the text is its own."""
 
 

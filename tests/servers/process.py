@@ -1,7 +1,7 @@
 """Starting a server for a test: its own temporary folder, free ports, no root.
 
-As root (a container, CI) every server runs as `nobody`: Dovecot and PostgreSQL refuse or dislike root, and a test must
-not depend on it.
+As root (a container, CI) every server runs as `nobody`: Dovecot and PostgreSQL refuse or dislike root, and a test
+must not depend on it.
 """
 
 import contextlib
@@ -22,16 +22,16 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 
-# Below the kernel's range for outgoing connections (32768 and up on Linux), so that a port stays ours while a server is
-# stopped for a moment.
+# Below the kernel's range for outgoing connections (32768 and up on Linux), so that a port stays ours while a
+# server is stopped for a moment.
 PORT_RANGE = range(21000, 32000)
 
 
-class ServerMissing(RuntimeError):
+class ServerMissing(RuntimeError):  # noqa: N818  # read as a sentence: the server is missing
     """The program is not installed. The tests that need it are reported as not run."""
 
 
-class ServerFailed(RuntimeError):
+class ServerFailed(RuntimeError):  # noqa: N818
     """The program is installed and did not start or answer. Carries its log."""
 
 

@@ -1,7 +1,6 @@
-"""An IMAP server with neither CONDSTORE nor SPECIAL-USE: pymap, in a process of its own, with its mail on disk.
+"""An IMAP server with neither CONDSTORE nor SPECIAL-USE: pymap, in a process of its own, mail on disk.
 
-The same small interface as `Dovecot`. It is slow (2,000 emails a second at best) and announces MOVE, UIDPLUS and
-OBJECTID. Its mail survives `stop` and `start`.
+The same small interface as `Dovecot`. It is slow (500 emails a second) and announces MOVE, UIDPLUS and OBJECTID. Its mail survives `stop` and `start`.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from tests.servers import imap_client, process
 from tests.servers.imap_client import Delivery, FolderSnapshot
 from tests.servers.process import LOOPBACK, Daemon
 
-# A program of our own instead of the `pymap` script: that one would be found only inside an activated environment.
+# Not the `pymap` script: that would be found only inside an activated environment.
 _PROGRAM = "from pymap.main import main; main()"
 
 
@@ -34,9 +33,9 @@ class PymapServer:
         with contextlib.ExitStack() as opening:
             self.folder = opening.enter_context(process.private_folder("tl-pymap-"))
             self.port = process.free_port()
-            # As ourselves: a Python under a home folder is not readable for `nobody`, and pymap needs no other user.
+            # As ourselves: `nobody` could not read a Python under a home folder, and pymap needs no other user.
             self._daemon = Daemon(
-                [sys.executable, "-W", "ignore", "-c", _PROGRAM]
+                [sys.executable, "-W", "ignore", "-c", _PROGRAM, "--host", LOOPBACK, "--port", str(self.port)]
                 + [
                     "--host",
                     LOOPBACK,
