@@ -30,9 +30,7 @@ class NearMiss(Enum):
 
 _PLAIN = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 # Copied out of web pages and spreadsheets: zero-width characters, soft hyphen, byte order mark, directions.
-_INVISIBLE = dict.fromkeys(
-    [0x00AD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F)]
-)
+_INVISIBLE = dict.fromkeys([0x00AD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F)])
 _QUOTES = "\"'“”„‘’«»"
 _NOT_LOCAL = re.compile(r"[\s\x00-\x1f\x7f<>,;:()\[\]\\\"@]")
 _NOT_DOMAIN = re.compile(r"[\s\x00-\x1f\x7f<>,;:()\[\]\\\"@]")

@@ -1,4 +1,4 @@
-"""What each cause means, in the words of a recruiter: what happened, what it means for the mail, and who acts next."""
+"""What each cause means to a recruiter: what happened, what it means for the mail, and who acts next."""
 
 from __future__ import annotations
 
@@ -58,16 +58,14 @@ CAUSE_TEXTS: Mapping[Cause, CauseText] = {
         "access by IMAP is switched off for this account",
         _STOPS,
         Who.IT_ADMIN,
-        "Switch on IMAP in the settings of your mail account, or ask your IT administrator to, then check again.",
+        "Switch IMAP on in the settings of your mail account, or have your IT do it, then check again.",
     ),
-    Cause.ACCESS_BLOCKED: CauseText(
-        "a policy of your organisation blocks this access", _STOPS, Who.IT_ADMIN, _ASK_IT
-    ),
+    Cause.ACCESS_BLOCKED: CauseText("a policy of your organisation blocks this access", _STOPS, Who.IT_ADMIN, _ASK_IT),
     Cause.ACCOUNT_GONE: CauseText(
         "the mail server says that this account does not exist any more",
         "No new emails come in; those already here stay.",
         Who.IT_ADMIN,
-        "Ask your IT administrator whether the account was closed or moved. If it was closed, disconnect the mailbox.",
+        "Ask your IT administrator whether the account was closed or moved. If closed, disconnect it.",
     ),
     Cause.ADMIN_CONTACT: CauseText(
         "the mail server asks you to contact its administrator", _STOPS, Who.IT_ADMIN, _ASK_IT
@@ -80,7 +78,7 @@ CAUSE_TEXTS: Mapping[Cause, CauseText] = {
     ),
     Cause.CERTIFICATE_INVALID: CauseText(
         "the mail server could not prove its identity: its certificate is not valid",
-        "Nothing was sent to it, your password neither. No new emails come in until the certificate is replaced.",
+        "No password was sent to it. No new emails come in until the certificate is replaced.",
         Who.IT_ADMIN,
         "Ask the administrator of the mail server to renew its certificate, or check the host name.",
     ),
@@ -114,9 +112,7 @@ CAUSE_TEXTS: Mapping[Cause, CauseText] = {
         Who.YOU,
         "Check the host name, the port and the security setting of this connection.",
     ),
-    Cause.CONNECTION_LOST: CauseText(
-        "the connection to the mail server broke off", _WAITS, Who.NOBODY, _NOTHING
-    ),
+    Cause.CONNECTION_LOST: CauseText("the connection to the mail server broke off", _WAITS, Who.NOBODY, _NOTHING),
     Cause.SERVER_TROUBLE: CauseText("the mail server has trouble of its own", _WAITS, Who.NOBODY, _NOTHING),
     Cause.THROTTLED: CauseText("the mail provider asks us to slow down", _WAITS, Who.NOBODY, _NOTHING),
     Cause.TOO_MANY_CONNECTIONS: CauseText(

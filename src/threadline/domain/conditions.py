@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from threadline.domain import reasons
+from threadline.domain import cases
+from threadline.domain.cases import Case, Compared
 from threadline.domain.facts import Where
 from threadline.domain.folders import Role
-from threadline.domain.reasons import Case, Compared
+from threadline.domain.reasons import reason_for
 from threadline.domain.verdict import Condition, Outcome, Rule
 from threadline.domain.wording import moment
 
@@ -20,7 +21,7 @@ def conditions_of(failing: Sequence[Rule], case: Case) -> tuple[Condition, ...]:
 def _condition(rule: Rule, failing: Sequence[Rule], case: Case) -> Condition:
     compared = _COMPARED[rule](case)
     if rule in failing:
-        return Condition(rule, Outcome.NOT_MET, reasons.reason_for(rule, case).text, compared)
+        return Condition(rule, Outcome.NOT_MET, reason_for(rule, case).text, compared)
     if not _judged(rule, failing, case):
         return Condition(rule, Outcome.NOT_JUDGED, _NOT_JUDGED, compared)
     return Condition(rule, Outcome.MET, _MET[rule](case), compared)
@@ -38,9 +39,7 @@ def _judged(rule: Rule, failing: Sequence[Rule], case: Case) -> bool:
 
 
 def _primary_address(case: Case) -> str:
-    counted = {
-        a.key: a.primary for a in case.facts.person.addresses if a.primary or case.policy.secondary_addresses
-    }
+    counted = {a.key: a.primary for a in case.facts.person.addresses if a.primary or case.policy.secondary_addresses}
     match = next(c for c in case.correspondents if c.key in counted and c.key not in case.facts.own_addresses)
     which = "the primary" if counted[match.key] else "a secondary"
     return f"{match.as_written} is {which} address of {case.name}."
@@ -87,11 +86,11 @@ _MET: Mapping[Rule, Callable[[Case], str]] = {
     Rule.DETACHED: _says("No one has taken the email off the profile of {name}."),
 }
 _COMPARED: Mapping[Rule, Callable[[Case], Compared]] = {
-    Rule.PRIMARY_ADDRESS: reasons.compared_addresses,
-    Rule.AFTER_CREATED: reasons.compared_times,
-    Rule.INBOX_OR_SENT: reasons.compared_place,
-    Rule.IN_EMAILS_TAB: reasons.compared_list,
-    Rule.REFRESHED: reasons.compared_refreshes,
+    Rule.PRIMARY_ADDRESS: cases.compared_addresses,
+    Rule.AFTER_CREATED: cases.compared_times,
+    Rule.INBOX_OR_SENT: cases.compared_place,
+    Rule.IN_EMAILS_TAB: cases.compared_list,
+    Rule.REFRESHED: cases.compared_refreshes,
     Rule.INTERNAL_ONLY: _nothing,
     Rule.BLOCKLISTED: _nothing,
     Rule.DETACHED: _nothing,

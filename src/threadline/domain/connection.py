@@ -1,141 +1,43 @@
-"""The connection of a mailbox: one table, `state x event -> state`.
+"""The connection of a mailbox: its states, what a failure means for them, and how they read.
 
-A pair that is missing in the table is an error of ours and raises `IllegalTransition`. In particular there is no way
-from a transient failure to `reauthorise`: a timeout never asks anyone to sign in.
+The table is in `threadline.domain.connection_states`, the texts in `threadline.domain.connection_texts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
-from threadline.domain.causes import Cause, Who
-from threadline.domain.errors import (
-    AccountGone,
-    AppMisconfigured,
-    NeedsAdmin,
-    NeedsUser,
-    ProviderError,
-    ThreadlineError,
+from threadline.domain.causes import Cause
+from threadline.domain.connection_states import (
+    TRANSITIONS,
+    Event,
+    Health,
+    IllegalTransition,
+    State,
+    next_state,
 )
+from threadline.domain.connection_texts import Action, Description, describe
+from threadline.domain.errors import AccountGone, AppMisconfigured, NeedsAdmin, NeedsUser, ProviderError
 
-# Servers refuse a right password now and then (a backend restarting, a lock after too many devices). So a rejection
-# is believed when a second attempt, this much after the first rejection, is rejected as well.
+__all__ = [
+    "GIVE_UP_AFTER",
+    "SECOND_ATTEMPT_AFTER",
+    "TRANSITIONS",
+    "Action",
+    "Description",
+    "Event",
+    "Health",
+    "IllegalTransition",
+    "State",
+    "describe",
+    "event_of",
+    "next_state",
+]
+
+# Servers refuse a right password now and then (a backend restarting, a lock after too many devices). So a
+# rejection is believed when a second attempt, this much after the first rejection, is rejected as well.
 SECOND_ATTEMPT_AFTER = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(days=1)
-
-
-class State(Enum):
-    """The value is the word in the API and on the command line."""
-
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    DELAYED = "delayed"
-    REAUTHORISE = "reauthorise"
-    ADMIN_NEEDED = "admin_needed"
-    INTERRUPTED = "interrupted"
-    DISCONNECTED = "disconnected"
-
-
-class Event(Enum):
-    """What happens to a connection."""
-
-    BEGUN = "begun"  # somebody began to connect, or to connect again
-    AUTHORISED = "authorised"  # the provider accepted the sign-in
-    REFRESHED = "refreshed"  # a refresh completed
-    FAILED_FOR_NOW = "failed_for_now"  # network, throttling, trouble at the provider, an unknown answer
-    REJECTED_ONCE = "rejected_once"  # wrong credentials, to be confirmed by one more attempt
-    USER_NEEDED = "user_needed"  # the credentials are rejected for good
-    ADMIN_NEEDED = "admin_needed"
-    APP_AT_FAULT = "app_at_fault"
-    FAILED_FOR_A_DAY = "failed_for_a_day"
-    DISCONNECTED = "disconnected"  # by the user
-
-
-class IllegalTransition(ThreadlineError):  # noqa: N818 - the name says what happened
-    """This event cannot happen in this state."""
-
-
-_BLOCKING: Mapping[Event, State] = {
-    Event.USER_NEEDED: State.REAUTHORISE,
-    Event.ADMIN_NEEDED: State.ADMIN_NEEDED,
-    Event.APP_AT_FAULT: State.INTERRUPTED,
-}
-_ANY: Mapping[Event, State] = {
-    **_BLOCKING,
-    Event.AUTHORISED: State.CONNECTED,
-    Event.REFRESHED: State.CONNECTED,
-    Event.DISCONNECTED: State.DISCONNECTED,
-}
-
-
-def _and_stays(state: State, *events: Event) -> Mapping[Event, State]:
-    return dict.fromkeys(events, state)
-
-
-TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
-    State.CONNECTING: {
-        **_ANY,
-        **_and_stays(State.CONNECTING, Event.BEGUN, Event.FAILED_FOR_NOW),
-        Event.FAILED_FOR_A_DAY: State.INTERRUPTED,
-    },
-    State.CONNECTED: {
-        **_ANY,
-        Event.BEGUN: State.CONNECTED,  # signing in again while all is well interrupts nothing
-        Event.FAILED_FOR_NOW: State.DELAYED,
-        Event.REJECTED_ONCE: State.DELAYED,
-        Event.FAILED_FOR_A_DAY: State.INTERRUPTED,
-    },
-    State.DELAYED: {
-        **_ANY,
-        Event.BEGUN: State.CONNECTING,
-        **_and_stays(State.DELAYED, Event.FAILED_FOR_NOW, Event.REJECTED_ONCE),
-        Event.FAILED_FOR_A_DAY: State.INTERRUPTED,
-    },
-    # A failure of less weight does not hide what somebody has to do.
-    State.REAUTHORISE: {
-        **_ANY,
-        Event.BEGUN: State.CONNECTING,
-        **_and_stays(State.REAUTHORISE, Event.FAILED_FOR_NOW, Event.REJECTED_ONCE, Event.FAILED_FOR_A_DAY),
-    },
-    State.ADMIN_NEEDED: {
-        **_ANY,
-        Event.BEGUN: State.CONNECTING,
-        **_and_stays(State.ADMIN_NEEDED, Event.FAILED_FOR_NOW, Event.REJECTED_ONCE, Event.FAILED_FOR_A_DAY),
-    },
-    State.INTERRUPTED: {
-        **_ANY,
-        Event.BEGUN: State.CONNECTING,
-        **_and_stays(State.INTERRUPTED, Event.FAILED_FOR_NOW, Event.REJECTED_ONCE, Event.FAILED_FOR_A_DAY),
-    },
-    # The credentials are forgotten: whatever a refresh still reports after that must not bring the connection back.
-    State.DISCONNECTED: {
-        Event.BEGUN: State.CONNECTING,
-        Event.DISCONNECTED: State.DISCONNECTED,
-    },
-}
-
-
-def next_state(state: State, event: Event) -> State:
-    """The state after the event."""
-    try:
-        return TRANSITIONS[state][event]
-    except KeyError:
-        raise IllegalTransition(f"A connection that is {state.value} cannot be {event.value}.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How a connection is, why, and since when."""
-
-    state: State
-    cause: Cause | None = None
-    certain: bool = True
-    who: Who = Who.NOBODY
-    since: datetime | None = None
-    retry_at: datetime | None = None
 
 
 def event_of(
@@ -150,9 +52,9 @@ def event_of(
 ) -> Event:
     """What a failed attempt means for the connection.
 
-    `failures`, `first_failed_at` and `last_failed_at` describe the failures in a row before this one (0, None, None:
-    this is the first). `rejected_at` is when the credentials were first rejected in that row; where the caller does
-    not keep it, the first failure of the row stands for it.
+    `failures`, `first_failed_at` and `last_failed_at` describe the failures in a row before this one (0,
+    None, None: this is the first). `rejected_at` is when the credentials were first rejected in that row;
+    where the caller does not keep it, the first failure of the row stands for it.
     """
     if isinstance(error, NeedsAdmin | AccountGone):
         return Event.ADMIN_NEEDED
@@ -163,9 +65,7 @@ def event_of(
         believed = first is not None and now - first >= SECOND_ATTEMPT_AFTER
         # every cause but this one is a definite answer of the provider, and needs no second attempt
         doubtful = error.cause is Cause.CREDENTIALS_REJECTED
-        return (
-            Event.REJECTED_ONCE if doubtful and not believed and not while_connecting else Event.USER_NEEDED
-        )
+        return Event.REJECTED_ONCE if doubtful and not believed and not while_connecting else Event.USER_NEEDED
     began = first_failed_at or last_failed_at
     if failures and began is not None and now - began >= GIVE_UP_AFTER:
         return Event.FAILED_FOR_A_DAY

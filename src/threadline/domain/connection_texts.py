@@ -1,4 +1,4 @@
-"""How the state of a connection reads: a word, what happened and what it means for the mail, and who acts next."""
+"""How the state of a connection reads: what happened, what it means for the mail, and who acts next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 
 from threadline.domain.cause_texts import CAUSE_TEXTS, CauseText
 from threadline.domain.causes import Who
-from threadline.domain.connection import Health, State
+from threadline.domain.connection_states import Health, State
 from threadline.domain.wording import moment
 
 PROVIDER_NAMES: Mapping[str, str] = {"imap": "the mail server", "gmail": "Google", "graph": "Microsoft"}
@@ -75,7 +75,8 @@ STATE_TEXTS: Mapping[State, StateText] = {
     State.REAUTHORISE: StateText(
         "Sign in again",
         "key",
-        "{provider} no longer accepts the sign-in. No new emails come in until you sign in again; those already here stay.",
+        "{provider} no longer accepts the sign-in. No new emails come in until you sign in again; "
+        "those already here stay.",
         "Sign in again. Threadline then fills the gap.",
         Action.SIGN_IN,
         Who.YOU,
@@ -83,7 +84,8 @@ STATE_TEXTS: Mapping[State, StateText] = {
     State.ADMIN_NEEDED: StateText(
         "Your IT administrator must act",
         "shield",
-        "{provider} asks for a decision of your IT administrator. No new emails come in until then; those already here stay.",
+        "{provider} asks for a decision of your IT administrator. No new emails come in until then; "
+        "those already here stay.",
         "Send the ready message to your IT administrator, then check again.",
         Action.ASK_IT,
         Who.IT_ADMIN,
@@ -111,7 +113,7 @@ _CAUSE_SAYS_NEXT_STEP = frozenset({State.CONNECTING, State.REAUTHORISE, State.AD
 
 
 def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo = UTC) -> Description:
-    """The texts of a connection. `provider` is the word of DESIGN (`imap`, `gmail`, `graph`) or a name to show."""
+    """The texts of a connection. `provider` is its word (`imap`, `gmail`, `graph`) or a name to show."""
     text = STATE_TEXTS[health.state]
     cause = CAUSE_TEXTS[health.cause] if health.cause else None
     name = PROVIDER_NAMES.get(provider, provider)
@@ -124,9 +126,7 @@ def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo 
         word=filled(_word(health, text, zone)),
         icon=text.icon,
         sentence=_sentence(health, cause) if cause else filled(text.sentence),
-        next_step=cause.next_step
-        if cause and health.state in _CAUSE_SAYS_NEXT_STEP
-        else filled(text.next_step),
+        next_step=cause.next_step if cause and health.state in _CAUSE_SAYS_NEXT_STEP else filled(text.next_step),
         action=text.action,
     )
 

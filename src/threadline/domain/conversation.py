@@ -12,9 +12,9 @@ _BRACKETED = re.compile(r"<([^<>]*)>")
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DOT_ATOM = re.compile(r"[^\s\x00-\x1f\x7f()<>\[\]:;@\\,\"]+")
 
-# RFC 5256 knows re, fw and fwd. The others are what mail programs write in their languages: AW WG (German), SV VS
-# (Nordic), RV (Spanish), TR (French), RES ENC (Portuguese), Antw Doorst (Dutch), ODP (Polish), Ynt (Turkish),
-# 回复 答复 转发 (Chinese).
+# RFC 5256 knows re, fw and fwd. The others are what mail programs write in their languages: AW WG (German),
+# SV VS (Nordic), RV (Spanish), TR (French), RES ENC (Portuguese), Antw Doorst (Dutch), ODP (Polish), Ynt
+# (Turkish), 回复 答复 转发 (Chinese).
 _PREFIXES = "re|fwd|fw|aw|wg|sv|vs|rv|tr|res|enc|antw|doorst|odp|ynt|回复|答复|转发"
 _LEADER = re.compile(rf"(?:\[[^\[\]]*\] ?)*(?:{_PREFIXES}) ?(?:\[[^\[\]]*\] ?)?[:：] ?", re.IGNORECASE)
 _BLOB = re.compile(r"\[[^\[\]]*\] ?")
@@ -46,7 +46,7 @@ def message_ids(header_value: str) -> tuple[str, ...]:
 
 
 def normalise_message_id(text: str) -> str | None:
-    """A message id without brackets and needless quoting (`"a"@x` is `a@x`, RFC 5256 section 3), its case kept.
+    """A message id without brackets and needless quoting (`"a"@x` is `a@x`, RFC 5256 section 3); case kept.
 
     None when it is none: an id has one `@` with something on either side (RFC 5322 section 3.6.4).
     """
@@ -97,7 +97,7 @@ def _without_trailers(text: str) -> str:
 
 
 def _without_leaders(text: str) -> str:
-    """Without `Re:`, `Re[2]:`, `[list] Fwd:`; a leading `[blob]` goes too, if some text stays (step 4 of 2.1)."""
+    """Without `Re:`, `Re[2]:`, `[list] Fwd:`; a leading `[blob]` goes too, if some text stays."""
     while True:
         leader = _LEADER.match(text)
         blob = _BLOB.match(text)

@@ -28,9 +28,7 @@ _WIDER = {
     "unicode-1-1-utf-7": "utf-7",
 }
 # Python codecs that are not charsets of mail: slow on long input, or reading escapes that no sender meant.
-_NOT_CHARSETS = frozenset(
-    {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
-)
+_NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 
 
 def decode_words(text: str) -> str:
@@ -48,9 +46,7 @@ def decode_words(text: str) -> str:
         if not (adjacent and label == charset):
             out.append(_text(pending, charset))
             pending = b""
-            if (
-                not adjacent
-            ):  # white space between adjacent words is not part of the text (RFC 2047 section 6.2)
+            if not adjacent:  # white space between adjacent words is not part of the text (RFC 2047 section 6.2)
                 out.append(between)
         charset = label
         pending += _bytes(word.group(2), word.group(3))

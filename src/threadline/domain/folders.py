@@ -99,9 +99,7 @@ def _said(folders: Sequence[ListedFolder], overrides: Mapping[str, str]) -> dict
     for folder in folders:
         word = overrides.get(folder.remote_name, overrides.get(folder.name, INCLUDE))
         if word not in OVERRIDES:
-            raise ValueError(
-                f"{word!r} is no role of a folder; expected one of {', '.join(sorted(OVERRIDES))}"
-            )
+            raise ValueError(f"{word!r} is no role of a folder; expected one of {', '.join(sorted(OVERRIDES))}")
         if word != INCLUDE:
             said[folder.remote_name] = Role(word)
     return said

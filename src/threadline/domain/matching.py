@@ -34,9 +34,9 @@ def message_key(
 ) -> bytes:
     """The 16-byte key that all copies of a message share within a company.
 
-    Message-ID, From and Date (whole seconds); without a Message-ID also subject, To and the first 4 kB of the text.
-    `sender` and `to` are addresses as written. White space in texts does not count: servers fold headers and turn
-    line ends each in their own way.
+    Message-ID, From and Date (whole seconds); without a Message-ID also subject, To and the first 4 kB of
+    the text. `sender` and `to` are addresses as written. White space in texts does not count: servers fold
+    headers and turn line ends each in their own way.
     """
     parts = ["id", message_id] if message_id else ["no id", *_content(subject, to, text)]
     parts += ["from", *_keys(sender), "date", _seconds(date)]
@@ -70,8 +70,7 @@ def snippet(text: str) -> str:
 
 
 def _own_lines(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        line = line.strip()
+    for line in map(str.strip, text.splitlines()):
         if line == "--" or _ATTRIBUTION.match(line):
             return
         if line and not line.startswith(">"):

@@ -58,8 +58,6 @@ class ParsedMessage:
     html: str  # the HTML as received, not sanitised; "" where there is none
     attachments: tuple[Attachment, ...]
     kind: MessageKind
-    digest: (
-        str  # hex digest of what a reader sees (text, html, attachment names and sizes): tells versions apart
-    )
+    digest: str  # hex digest of what a reader sees (text, html, attachment names and sizes): tells versions apart
     complete: bool = True  # False: something could not be read, and the raw form must be kept
     defects: tuple[str, ...] = field(default=())

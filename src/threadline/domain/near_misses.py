@@ -22,19 +22,14 @@ class Near:
 def near_miss(facts: Facts, correspondents: Sequence[Correspondent]) -> Near | None:
     """The nearest miss, the easiest to mend first; None when no address of the email comes near."""
     others = [c for c in correspondents if c.key and c.key not in facts.own_addresses]
-    return (
-        _secondary(facts, others)
-        or _malformed(facts, others)
-        or _variant(facts, others)
-        or _unknown(facts, others)
-    )
+    return _secondary(facts, others) or _malformed(facts, others) or _variant(facts, others) or _unknown(facts, others)
 
 
 def _secondary(facts: Facts, others: Sequence[Correspondent]) -> Near | None:
     secondary = {a.key: a for a in facts.person.addresses if not a.primary}
     for other in others:
         if other.key in secondary:
-            text = f"{other.as_written} is a secondary address of {facts.person.name}, and only the primary one counts."
+            text = f"{other.as_written} is a secondary address of {facts.person.name}; only the primary counts."
             return Near(NearMiss.SECONDARY_ADDRESS, text, other.as_written, secondary[other.key].as_written)
     return None
 
@@ -44,7 +39,7 @@ def _malformed(facts: Facts, others: Sequence[Correspondent]) -> Near | None:
     for address in facts.person.addresses:
         for key in sorted(readings(address.as_written) - {address.key}):
             if key in keys:
-                text = f"The record says “{address.as_written}”, which is not an address as it stands; {key} may be meant."
+                text = f"The record says “{address.as_written}”, which looks mistyped for {key}."
                 return Near(NearMiss.STORED_MALFORMED, text, keys[key].as_written, address.as_written)
     return None
 
@@ -61,7 +56,7 @@ def _variant(facts: Facts, others: Sequence[Correspondent]) -> Near | None:
 def _named_variant(other: Correspondent, key: str, as_written: str) -> Near:
     tags = {k.partition("@")[0].partition("+")[2] for k in (other.key, key)}
     if len(tags) > 1:
-        text = f"{other.as_written} is {as_written} with other text after a plus sign; both reach the same mailbox."
+        text = f"{other.as_written} is {as_written} with another plus-tag; both reach the same mailbox."
         return Near(NearMiss.PLUS_TAG, text, other.as_written, as_written)
     spelt = "with other dots" if domain_of(other.key) == domain_of(key) else "in Google's other spelling"
     text = f"{other.as_written} is {as_written} {spelt}; both reach the same mailbox."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from threadline.domain.cases import Case, blocklist_entries
 from threadline.domain.facts import Where
-from threadline.domain.reasons import Case, blocklist_entries
 from threadline.domain.verdict import Note, Rule
 from threadline.domain.wording import listed, moment
 
@@ -58,9 +58,7 @@ _NOTES: Mapping[Rule, Callable[[Case], Note]] = {
     Rule.INBOX_OR_SENT: _moved,
     Rule.IN_EMAILS_TAB: _says(Rule.IN_EMAILS_TAB, "This copy is not in your Emails list."),
     Rule.REFRESHED: _says(Rule.REFRESHED, "No refresh has listed this copy since it arrived."),
-    Rule.INTERNAL_ONLY: _says(
-        Rule.INTERNAL_ONLY, "Everyone on this email is a colleague of your company now."
-    ),
+    Rule.INTERNAL_ONLY: _says(Rule.INTERNAL_ONLY, "Everyone on this email is a colleague of your company now."),
     Rule.BLOCKLISTED: _blocklisted,
     Rule.DETACHED: _says(Rule.DETACHED, "The email was once taken off the profile of {name} by hand."),
 }

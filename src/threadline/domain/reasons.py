@@ -1,126 +1,31 @@
-"""Why an email is not on a profile: for every rule the sentence, the values compared, and the one click that mends it."""
+"""Why an email is not on a profile: a sentence, the values compared, and the one click that helps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import tzinfo
 
-from threadline.domain.addresses import NearMiss, domain_of
+from threadline.domain.addresses import NearMiss
+from threadline.domain.cases import (
+    KEPT_OUT,
+    Case,
+    Compared,
+    blocklist_entries,
+    compared_addresses,
+    compared_list,
+    compared_place,
+    compared_refreshes,
+    compared_times,
+)
 from threadline.domain.cause_texts import cause_clause
-from threadline.domain.facts import CopyFacts, Correspondent, Facts, Policy, Where
+from threadline.domain.facts import Where
 from threadline.domain.near_misses import Near, near_miss
 from threadline.domain.verdict import Reason, Remedy, RemedyAction, Rule
 from threadline.domain.wording import listed, moment
-
-Compared = tuple[tuple[str, str], ...]
-KEPT_OUT = {
-    "erased": "the data of a person on it was erased",
-    "retention": "it is older than your company keeps emails",
-}
-_ROLES = {"from": "From", "to": "To", "cc": "Cc", "bcc": "Bcc"}
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What the texts are about: the facts, the copy that came nearest, and the zone that times are told in."""
-
-    facts: Facts
-    policy: Policy
-    copy: CopyFacts | None
-    zone: tzinfo
-
-    @property
-    def name(self) -> str:
-        return self.facts.person.name
-
-    @property
-    def correspondents(self) -> tuple[Correspondent, ...]:
-        return self.facts.correspondents + (self.copy.bcc if self.copy else ())
-
-    @property
-    def primary(self) -> str:
-        return next((a.as_written for a in self.facts.person.addresses if a.primary), "")
 
 
 def reason_for(rule: Rule, case: Case) -> Reason:
     """The reason that this rule, which fails, gives."""
     return _REASONS[rule](case)
-
-
-def compared_addresses(case: Case) -> Compared:
-    others = [
-        f"{_ROLES[c.role]}: {c.as_written}"
-        for c in case.correspondents
-        if c.key not in case.facts.own_addresses
-    ]
-    rows = [
-        ("Addresses on the email", listed(others, most=20) or "none"),
-        (f"Primary address of {case.name}", case.primary or "none"),
-    ]
-    secondary = [a.as_written for a in case.facts.person.addresses if not a.primary]
-    if secondary:
-        rows.append((f"Secondary addresses of {case.name}", listed(secondary, most=20)))
-    return tuple(rows)
-
-
-def compared_times(case: Case) -> Compared:
-    copy = case.copy
-    rows = [(f"{case.name} was created", moment(case.facts.person.created_at, case.zone, seconds=True))]
-    if copy:
-        rows.append(("Time that counts", moment(copy.decided_at, case.zone, seconds=True)))
-        if copy.provider_at:
-            rows.append(("Time at the mail provider", moment(copy.provider_at, case.zone, seconds=True)))
-        if copy.header_at:
-            rows.append(("Date written in the email", moment(copy.header_at, case.zone, seconds=True)))
-    return tuple(rows)
-
-
-def compared_place(case: Case) -> Compared:
-    copy = case.copy
-    if not copy:
-        return (("Found in", "no connected mailbox"),)
-    rows = [("Mailbox", copy.mailbox), ("Folder", copy.where_folder or copy.folder)]
-    if copy.where is Where.NOT_FOUND:
-        rows[1] = ("Last seen in", copy.folder)
-    if copy.where_since:
-        rows.append(("Since", moment(copy.where_since, case.zone)))
-    return tuple(rows)
-
-
-def compared_refreshes(case: Case) -> Compared:
-    copy = case.copy
-    if not copy:
-        return ()
-    arrived = copy.provider_at or copy.decided_at
-    rows = [
-        ("Arrived", moment(arrived, case.zone)),
-        (
-            "Last completed refresh",
-            moment(copy.last_refresh_at, case.zone) if copy.last_refresh_at else "none yet",
-        ),
-    ]
-    if copy.connected and copy.next_refresh_at:
-        rows.append(("Next automatic refresh", moment(copy.next_refresh_at, case.zone)))
-    return tuple(rows)
-
-
-def compared_list(case: Case) -> Compared:
-    if not case.copy:
-        return ()
-    return (
-        ("Mailbox", case.copy.mailbox),
-        ("Folder", case.copy.folder),
-        ("Not held because", case.copy.ledger_reason or "unknown"),
-    )
-
-
-def blocklist_entries(case: Case) -> tuple[str, ...]:
-    keys = [c.key for c in case.correspondents if c.key not in case.facts.own_addresses]
-    entries = {
-        entry for key in keys for entry in (key, "@" + domain_of(key)) if entry in case.policy.blocklist
-    }
-    return tuple(sorted(entries))
 
 
 def _primary_address(case: Case) -> Reason:
@@ -130,7 +35,7 @@ def _primary_address(case: Case) -> Reason:
     elif not case.primary:
         text = f"{case.name} has no primary address, so no email can be matched."
     elif any(a.primary and a.key in case.facts.own_addresses for a in case.facts.person.addresses):
-        text = f"The primary address of {case.name} is the address of the connected mailbox itself, which never counts."
+        text = f"The primary address of {case.name} is that of the connected mailbox itself, which never counts."
     else:
         text = f"No one on this email has the primary address of {case.name}, {case.primary}."
     return Reason(
@@ -153,13 +58,11 @@ def _address_remedy(case: Case, near: Near | None) -> Remedy:
             )
         return Remedy(RemedyAction.ADD_ADDRESS, f"Give {name} a primary address.")
     if near.kind is NearMiss.SECONDARY_ADDRESS:
-        text = f"Make {near.found} the primary address of {name}, or let secondary addresses count for your company."
+        text = f"Make {near.found} the primary address of {name}, or let secondary addresses count."
         return Remedy(RemedyAction.MAKE_PRIMARY, text)
     if near.kind is NearMiss.STORED_MALFORMED:
         return Remedy(RemedyAction.FIX_ADDRESS, f"Correct the stored address to {near.found}.")
-    return Remedy(
-        RemedyAction.ADD_ADDRESS, f"If {near.found} is {name}'s address, make it their primary address."
-    )
+    return Remedy(RemedyAction.ADD_ADDRESS, f"If {near.found} is {name}'s address, make it their primary address.")
 
 
 def _after_created(case: Case) -> Reason:
@@ -174,9 +77,7 @@ def _inbox_or_sent(case: Case) -> Reason:
     copy, compared = case.copy, compared_place(case)
     if copy is None:
         text = "No connected mailbox holds this email."
-        remedy = (
-            "Connect the mailbox that received or sent it. If it is connected, refresh it and look again."
-        )
+        remedy = "Connect the mailbox that received or sent it. If it is connected, refresh it and look again."
         return _plain(Rule.INBOX_OR_SENT, text, compared, RemedyAction.CONNECT_MAILBOX, remedy)
     if copy.where is Where.NOT_FOUND:
         since = f" since {moment(copy.where_since, case.zone)}" if copy.where_since else ""
@@ -197,15 +98,13 @@ def _in_emails_tab(case: Case) -> Reason:
     copy, compared = case.copy, compared_list(case)
     if copy.ledger_reason in KEPT_OUT:
         text = f"Threadline keeps this email out on purpose: {KEPT_OUT[copy.ledger_reason]}."
-        return _plain(
-            Rule.IN_EMAILS_TAB, text, compared, RemedyAction.NONE_NEEDED, "Nothing needs to be done."
-        )
+        return _plain(Rule.IN_EMAILS_TAB, text, compared, RemedyAction.NONE_NEEDED, "Nothing needs to be done.")
     if copy.ledger_reason:
         why = cause_clause(copy.ledger_reason)
         text = f"The email is in {copy.folder} of {copy.mailbox}, but Threadline could not fetch it: {why}."
         remedy = "Try to fetch it again now. Threadline also tries again by itself."
         return _plain(Rule.IN_EMAILS_TAB, text, compared, RemedyAction.RETRY_LEDGER, remedy)
-    text = f"The email is in {copy.folder} of {copy.mailbox} and should be in your Emails list. That is our mistake."
+    text = f"The email is in {copy.folder} of {copy.mailbox} and should be in your Emails list: our mistake."
     remedy = "Repair: list the folder again and fetch the email."
     return _plain(Rule.IN_EMAILS_TAB, text, compared, RemedyAction.REPAIR, remedy)
 
@@ -222,9 +121,7 @@ def _refreshed(case: Case) -> Reason:
         remedy = "The mailbox is not connected. Connect it again; the refresh then starts by itself."
         return _plain(Rule.REFRESHED, text, compared, RemedyAction.RECONNECT, remedy)
     due = copy.next_refresh_at
-    remedy = "Refresh now." + (
-        f" The next automatic refresh is due on {moment(due, case.zone)}." if due else ""
-    )
+    remedy = "Refresh now." + (f" The next automatic refresh is due on {moment(due, case.zone)}." if due else "")
     return _plain(Rule.REFRESHED, text, compared, RemedyAction.REFRESH_NOW, remedy)
 
 

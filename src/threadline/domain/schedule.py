@@ -1,7 +1,8 @@
 """When the next automatic refresh of a mailbox is due, and when a failed one is tried again.
 
-The clock runs from the last *completed* refresh, whichever door started it: the button restarts it, a failure does
-not. Nothing here draws random numbers: the same mailbox is always due at the same time, and a test needs no luck.
+The clock runs from the last *completed* refresh, whichever door started it: the button restarts it, a
+failure does not. Nothing here draws random numbers: the same mailbox is always due at the same time, and a
+test needs no luck.
 """
 
 from __future__ import annotations
@@ -27,25 +28,22 @@ def next_refresh_at(last_completed: datetime, interval: timedelta, *, spread: fl
         raise ValueError(f"The refresh interval is {interval}; expected a time longer than nothing")
     if not 0 <= spread <= MOST_SPREAD:
         raise ValueError(f"The spread is {spread}; expected a part between 0 and {MOST_SPREAD}")
-    return last_completed + interval * (1 - spread)
+    return last_completed + timedelta(seconds=interval.total_seconds() * (1 - spread))
 
 
-def retry_at(
-    failed_at: datetime, failures: int, *, retry_after: timedelta | None = None, key: str = ""
-) -> datetime:
+def retry_at(failed_at: datetime, failures: int, *, retry_after: timedelta | None = None, key: str = "") -> datetime:
     """When to try again after `failures` failures in a row, the last at `failed_at`.
 
-    Doubling from one minute to one hour, and up to a fifth later, so that many mailboxes that failed together do not
-    come back together (`key`, for instance the mailbox's id, tells them apart). Never earlier than the provider
-    asked for.
+    Doubling from one minute to one hour, and up to a fifth later, so that many mailboxes that failed
+    together do not come back together (`key`, for instance the mailbox's id, tells them apart). Never
+    earlier than the provider asked for.
     """
     doublings = min(max(failures, 1) - 1, 10)
-    delay = min(FIRST_RETRY * 2**doublings, LONGEST_RETRY)
+    delay = min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY)
     if retry_after is not None:
         delay = max(delay, min(retry_after, LONGEST_WISH))
-    return failed_at + delay * (
-        1 + MOST_JITTER * _fraction("retry", key, failed_at.isoformat(), str(failures))
-    )
+    jitter = MOST_JITTER * _fraction("retry", key, failed_at.isoformat(), str(failures))
+    return failed_at + delay * (1 + jitter)
 
 
 def due_at(

@@ -1,7 +1,7 @@
 """When an email is on a profile, and if it is not, why not.
 
-`explain` is the only place that decides. The linker, the lists and the diagnosis all call it, or `decide`, which is
-its first half: the rules that fail, without the texts.
+`explain` is the only place that decides. The linker, the lists and the diagnosis all call it, or `decide`,
+which is its first half: the rules that fail, without the texts.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from threadline.domain.cases import Case
 from threadline.domain.conditions import conditions_of
 from threadline.domain.facts import (
     CopyFacts,
@@ -21,7 +22,7 @@ from threadline.domain.facts import (
 )
 from threadline.domain.folders import Role
 from threadline.domain.notes import notes_of
-from threadline.domain.reasons import Case, reason_for
+from threadline.domain.reasons import reason_for
 from threadline.domain.verdict import (
     Condition,
     Note,
@@ -55,8 +56,8 @@ __all__ = [
     "explain",
 ]
 
-# The one to fix first at the front: what somebody decided, then what the email is, then where it is, then when.
-# Refreshing an email that lies in a subfolder, or is from somebody else, would change nothing.
+# The one to fix first at the front: what somebody decided, then what the email is, then where it is, then
+# when. Refreshing an email that lies in a subfolder, or is from somebody else, would change nothing.
 FIX_ORDER = (
     Rule.DETACHED,
     Rule.BLOCKLISTED,
@@ -68,8 +69,9 @@ FIX_ORDER = (
     Rule.IN_EMAILS_TAB,
 )
 
-# The core is called for every pair of an email and a person, so it counts in bits. A bit is the higher, the harder
-# its rule is to mend: of two copies with as many failing rules, the smaller number is the better copy.
+# The core is called for every pair of an email and a person, so it counts in bits. A bit is the higher, the
+# harder its rule is to mend: of two copies with as many failing rules, the smaller number is the better
+# copy.
 (
     _DETACHED,
     _BLOCKLISTED,
@@ -88,7 +90,7 @@ _MIGRATED = timedelta(hours=48)
 
 
 def explain(facts: Facts, policy: Policy, *, zone: tzinfo = UTC) -> Verdict:
-    """Whether the email is on the person's profile, with every reason, note and condition in the company's zone."""
+    """Whether the email is on the person's profile, with all reasons, notes and conditions."""
     failing, copy = _judge(facts, policy)
     case = Case(facts, policy, copy, zone)
     rules = _RULES[failing]
@@ -102,7 +104,7 @@ def explain(facts: Facts, policy: Policy, *, zone: tzinfo = UTC) -> Verdict:
 
 
 def decide(facts: Facts, policy: Policy) -> tuple[Rule, ...]:
-    """The rules that fail for the best copy, the one to fix first at the front. Empty: the email belongs there."""
+    """The rules that fail for the best copy, the one to fix first at the front; none: it belongs there."""
     return _RULES[_judge(facts, policy)[0]]
 
 
@@ -111,9 +113,9 @@ def decided_time(
 ) -> datetime | None:
     """The time that counts for `after_created`; None when neither is known.
 
-    The provider's time decides. On IMAP it is the INTERNALDATE, which a client that saves a sent email, or a migration,
-    sets to the time it wrote: there the Date header decides for sent mail, and wherever INTERNALDATE is more than 48
-    hours later than it.
+    The provider's time decides. On IMAP it is the INTERNALDATE, which a client that saves a sent email, or
+    a migration, sets to the time it wrote: there the Date header decides for sent mail, and wherever
+    INTERNALDATE is more than 48 hours later than it.
     """
     if provider_at is None or header_at is None:
         return provider_at or header_at
