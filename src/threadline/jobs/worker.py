@@ -1,0 +1,179 @@
+"""The worker: a plain loop that starts what is due. Everything it knows is in the database.
+
+Steps are methods that say whether they did work. A mailbox is claimed by a conditional UPDATE that also pushes its next
+turn ahead, so that one which brings the worker down is not the first thing the next worker does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+from django.db import close_old_connections, connection
+from django.db.models import Q
+
+from threadline.clock import now
+from threadline.domain.connection import State
+from threadline.domain.errors import ProviderError
+from threadline.providers.mime.pool import Parser
+from threadline.services import link
+from threadline.services.refresh import refresh
+from threadline.services.refresh.ask import NOT_REFRESHABLE
+from threadline.services.verify import verify
+from threadline.storage import leases, search
+from threadline.storage.models import Company, Mailbox
+
+log = structlog.get_logger(__name__)
+
+PUSHED_AHEAD = timedelta(minutes=20)  # longer than any refresh of a mailbox that was loaded before
+VERIFY_EVERY = timedelta(hours=20)
+QUIET_HOURS = range(2, 5)  # of the company's day
+POLL = 1.0  # seconds
+GRACE = 5.0  # seconds that refreshes under way get at a stop; killed ones are simply run again
+
+
+class Worker:
+    """Runs refreshes, verifications and re-linking until it is told to stop."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="refresh")
+        self._threads = threads
+        self._busy: dict[int, Future[None]] = {}
+        self._stop = threading.Event()
+        self._local = threading.local()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self.stop())
+        log.info("worker started", threads=self._threads)
+        while not self._stop.is_set():
+            try:
+                worked = self.step()
+            except Exception:
+                log.exception("worker step failed")
+                worked = False
+            close_old_connections()
+            if not worked:
+                self._stop.wait(POLL)
+        self._end()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def step(self) -> bool:
+        """One look at everything that may be due; True when something was started."""
+        self._busy = {pk: future for pk, future in self._busy.items() if not future.done()}
+        return any([self.start_refreshes(), self.relink(), self.start_verifications(), self.index()])
+
+    def start_refreshes(self) -> bool:
+        """Claim what is due, asked-for ones first, as far as there are free threads."""
+        moment = now()
+        due = Mailbox.objects.filter(Q(refresh_requested_at__isnull=False) | Q(next_refresh_at__lte=moment)).exclude(
+            state__in=NOT_REFRESHABLE
+        )
+        started = False
+        for mailbox in due.exclude(pk__in=self._busy).order_by("-refresh_requested_at", "next_refresh_at")[
+            : self._free()
+        ]:
+            claimed = Mailbox.objects.filter(
+                pk=mailbox.pk,
+                next_refresh_at=mailbox.next_refresh_at,
+                refresh_requested_at=mailbox.refresh_requested_at,
+            ).update(next_refresh_at=moment + PUSHED_AHEAD, refresh_requested_at=None, refresh_requested_by=None)
+            if claimed:
+                self._busy[mailbox.pk] = self._pool.submit(self._refresh, mailbox)
+                started = True
+        return started
+
+    def relink(self) -> bool:
+        """Bring the links of a company in line after its policy changed."""
+        company = Company.objects.filter(relink_requested_at__isnull=False).order_by("relink_requested_at").first()
+        if company is None:
+            return False
+        link.bring_in_line(company)
+        return True
+
+    def start_verifications(self) -> bool:
+        """Once a day, at a quiet hour; the first time as soon as the first load is complete."""
+        started = False
+        loaded = Mailbox.objects.filter(state=State.CONNECTED.value, history_complete_at__isnull=False)
+        for mailbox in loaded.exclude(pk__in=self._busy).select_related("company"):
+            if not self._free():
+                break
+            if self._verification_is_due(mailbox):
+                self._busy[mailbox.pk] = self._pool.submit(self._verify, mailbox)
+                started = True
+        return started
+
+    def _verification_is_due(self, mailbox: Mailbox) -> bool:
+        moment = now()
+        last = mailbox.verifications.order_by("-checked_at").values_list("checked_at", flat=True).first()
+        if last is None:
+            return True
+        quiet = moment.astimezone(mailbox.company.zone).hour in QUIET_HOURS
+        return moment - last >= (VERIFY_EVERY if quiet else 2 * VERIFY_EVERY)
+
+    def index(self) -> bool:
+        """Index what a killed refresh left in the queue."""
+        return not self._busy and search.behind() > 0 and search.catch_up() > 0
+
+    def _free(self) -> int:
+        return max(0, self._threads - len(self._busy))
+
+    def _refresh(self, mailbox: Mailbox) -> None:
+        trigger = "button" if mailbox.refresh_requested_at else "schedule"
+        try:
+            report = refresh(mailbox.pk, trigger=trigger, user=mailbox.refresh_requested_by, parser=self._parser())
+            log.info(
+                "refreshed",
+                mailbox=mailbox.pk,
+                outcome=report.outcome,
+                new=report.total("new"),
+                seconds=report.seconds,
+            )
+        except leases.Busy:
+            log.info("refresh already under way", mailbox=mailbox.pk)
+        except leases.LeaseLost:
+            log.warning("lease lost", mailbox=mailbox.pk)
+        except Exception:
+            log.exception("refresh failed", mailbox=mailbox.pk)
+        finally:
+            connection.close()
+
+    def _verify(self, mailbox: Mailbox) -> None:
+        try:
+            check = verify(mailbox.pk)
+            log.info("verified", mailbox=mailbox.pk, complete=check.complete)
+        except leases.Busy:
+            log.info("verification waits for a refresh", mailbox=mailbox.pk)
+        except ProviderError as error:
+            # The state of the connection is the refresh's to judge; it meets the same trouble at its next turn.
+            log.warning("verification not possible", mailbox=mailbox.pk, cause=error.cause.value)
+        except Exception:
+            log.exception("verification failed", mailbox=mailbox.pk)
+        finally:
+            connection.close()
+
+    def _parser(self) -> Parser:
+        """Each thread keeps its own parser process over refreshes."""
+        parser: Parser | None = getattr(self._local, "parser", None)
+        if parser is None:
+            parser = self._local.parser = Parser()
+        return parser
+
+    def _end(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        deadline = threading.Event()
+        timer = threading.Timer(GRACE, deadline.set)
+        timer.daemon = True
+        timer.start()
+        while any(not future.done() for future in self._busy.values()) and not deadline.is_set():
+            deadline.wait(0.05)
+        log.info("worker stopped")
+        # Threads that are still at work are ended with the process: a refresh can be killed anywhere and run again.
+        os._exit(0)

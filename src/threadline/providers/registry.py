@@ -1,0 +1,27 @@
+"""Which provider speaks for which kind of mailbox. Adding one means adding its folder and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from threadline.domain.errors import AppMisconfigured
+from threadline.providers.contract import ServerSettings, Session, TokenSource
+from threadline.providers.imap.session import open_session as open_imap
+from threadline.providers.network import resolve_guarded
+
+Opener = Callable[[ServerSettings, TokenSource, frozenset[str]], Session]
+
+
+def _imap(settings: ServerSettings, tokens: TokenSource, allow: frozenset[str]) -> Session:
+    return open_imap(settings, tokens, resolve=lambda host, port: resolve_guarded(host, port, allow=allow))
+
+
+OPENERS: Mapping[str, Opener] = {"imap": _imap}
+
+
+def open_session(provider: str, settings: ServerSettings, tokens: TokenSource, *, allow: frozenset[str]) -> Session:
+    """Sign in and return an open session. `allow`: hosts on private addresses that may be connected to all the same."""
+    opener = OPENERS.get(provider)
+    if opener is None:
+        raise AppMisconfigured(f"This version of Threadline cannot connect {provider} mailboxes.")
+    return opener(settings, tokens, allow)

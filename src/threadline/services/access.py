@@ -1,0 +1,72 @@
+"""Who may see what: one access function per kind of object, used by every door.
+
+What belongs to another company does not exist, and nothing says otherwise. Within a company: a member sees all people
+and profiles, the mail on profiles, and the whole of the own mailboxes; unlinked mail is the owner's alone. An
+administrator sees every mailbox's connection, but not its mail.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from threadline.services.errors import NotFound
+from threadline.storage.models import Copy, LedgerEntry, Link, Mailbox, Message, Person, User
+
+
+def people_of(user: User) -> QuerySet[Person]:
+    return Person.objects.filter(company_id=user.company_id, merged_into=None)
+
+
+def person_for(user: User, person_id: int) -> Person:
+    person = people_of(user).filter(pk=person_id).first()
+    if person is None:
+        raise NotFound("There is no such person here.")
+    return person
+
+
+def own_mailboxes(user: User) -> QuerySet[Mailbox]:
+    return Mailbox.objects.filter(owner=user).order_by("address")
+
+
+def mailbox_for(user: User, mailbox_id: int) -> Mailbox:
+    """A mailbox whose mail this user may read: an own one."""
+    mailbox = own_mailboxes(user).filter(pk=mailbox_id).first()
+    if mailbox is None:
+        raise NotFound("There is no such mailbox here.")
+    return mailbox
+
+
+def connection_for(user: User, mailbox_id: int) -> Mailbox:
+    """A mailbox whose connection this user may see and manage: an own one; for an administrator any of the company."""
+    allowed = Q(owner=user) | Q(company_id=user.company_id) if user.is_admin else Q(owner=user)
+    mailbox = Mailbox.objects.filter(allowed, pk=mailbox_id).first()
+    if mailbox is None:
+        raise NotFound("There is no such mailbox here.")
+    return mailbox
+
+
+def messages_of(user: User) -> QuerySet[Message]:
+    own = Copy.objects.filter(message=OuterRef("pk"), mailbox__owner=user)
+    on_a_profile = Link.objects.filter(message=OuterRef("pk"), detached=False)
+    return Message.objects.filter(Exists(own) | Exists(on_a_profile), company_id=user.company_id)
+
+
+def message_for(user: User, message_id: int) -> Message:
+    message = messages_of(user).filter(pk=message_id).first()
+    if message is None:
+        raise NotFound("There is no such email here.")
+    return message
+
+
+def copy_for(user: User, message: Message) -> Copy | None:
+    """The copy a user reads: an own one where there is one, else a colleague's (without its Bcc)."""
+    copies = message.copies.select_related("mailbox__owner", "folder", "body").order_by("-decided_at", "pk")
+    own = [copy for copy in copies if copy.mailbox.owner_id == user.pk]
+    return next(iter(own or copies), None)
+
+
+def ledger_entry_for(user: User, entry_id: int) -> LedgerEntry:
+    entry = LedgerEntry.objects.filter(mailbox__owner=user, pk=entry_id).first()
+    if entry is None:
+        raise NotFound("There is no such entry here.")
+    return entry

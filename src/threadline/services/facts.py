@@ -1,0 +1,150 @@
+"""Loads what the rules need to know: for many pairs of message and person in a handful of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from threadline.domain.addresses import normalise
+from threadline.domain.connection import State
+from threadline.domain.facts import CopyFacts, Correspondent, Facts, PersonAddress, PersonFacts, Where
+from threadline.domain.folders import Role
+from threadline.storage.models import Company, Copy, Link, Mailbox, Message, Participant, Person, User
+
+type_kind = Literal["candidate", "contact"]
+type_role = Literal["from", "to", "cc", "bcc"]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """One message with everything that does not depend on the person."""
+
+    message_id: int
+    conversation_id: int
+    correspondents: tuple[Correspondent, ...]
+    copies: tuple[CopyFacts, ...]
+    own_addresses: frozenset[str]
+
+
+def company_addresses(company_id: int) -> frozenset[str]:
+    """The addresses of all users and mailboxes of a company: mail among them is internal."""
+    users = User.objects.filter(company_id=company_id, is_active=True).values_list("email", flat=True)
+    mailboxes = Mailbox.objects.filter(company_id=company_id).values_list("address_key", flat=True)
+    return frozenset(key for key in map(normalise, users) if key) | frozenset(mailboxes)
+
+
+def of_people(person_ids: Collection[int]) -> dict[int, PersonFacts]:
+    people = Person.objects.filter(pk__in=person_ids).prefetch_related("addresses__address")
+    return {person.pk: of_person(person) for person in people}
+
+
+def of_person(person: Person) -> PersonFacts:
+    return PersonFacts(
+        name=person.name,
+        kind=cast(type_kind, person.kind),
+        created_at=person.created_at,
+        addresses=tuple(
+            PersonAddress(key=held.address.key, as_written=held.as_written, primary=held.primary)
+            for held in person.addresses.all()
+        ),
+    )
+
+
+def of_messages(message_ids: Collection[int], *, mailbox_id: int | None = None) -> dict[int, MessageFacts]:
+    """The facts of each message; with `mailbox_id` only that mailbox's copies are considered."""
+    participants: dict[int, list[Correspondent]] = defaultdict(list)
+    blind: dict[int, list[Correspondent]] = defaultdict(list)
+    rows = Participant.objects.filter(message_id__in=message_ids).select_related("address").order_by("pk")
+    for row in rows:
+        correspondent = Correspondent(cast(type_role, row.role), row.address.key, row.as_written, row.name)
+        if row.copy_id is None:
+            participants[row.message_id].append(correspondent)
+        else:
+            blind[row.copy_id].append(correspondent)
+    copies: dict[int, list[Copy]] = defaultdict(list)
+    held = Copy.objects.filter(message_id__in=message_ids).select_related("mailbox", "folder", "message")
+    for copy in held.filter(mailbox_id=mailbox_id) if mailbox_id else held:
+        copies[copy.message_id].append(copy)
+    conversations = dict(Message.objects.filter(pk__in=message_ids).values_list("pk", "conversation_id"))
+    return {
+        message_id: MessageFacts(
+            message_id=message_id,
+            conversation_id=conversation_id,
+            correspondents=tuple(participants[message_id]),
+            copies=tuple(of_copy(copy, tuple(blind[copy.pk])) for copy in copies[message_id]),
+            own_addresses=frozenset(copy.mailbox.address_key for copy in copies[message_id]),
+        )
+        for message_id, conversation_id in conversations.items()
+    }
+
+
+def of_copy(copy: Copy, bcc: tuple[Correspondent, ...]) -> CopyFacts:
+    mailbox = copy.mailbox
+    return CopyFacts(
+        mailbox=mailbox.address,
+        folder=copy.folder.name,
+        role=Role(copy.folder.role),
+        included=copy.folder.included,
+        sent=copy.folder.role == Role.SENT.value,
+        decided_at=copy.decided_at,
+        provider_at=copy.provider_at,
+        header_at=copy.message.date,
+        where=Where(copy.where),
+        where_folder=copy.where_folder,
+        where_since=copy.where_since,
+        held=True,
+        ledger_reason="",
+        # A copy is held because a listing showed it.
+        listed=True,
+        connected=mailbox.state in CONNECTED,
+        last_refresh_at=mailbox.last_refresh_at,
+        next_refresh_at=mailbox.next_refresh_at,
+        bcc=bcc,
+    )
+
+
+CONNECTED = {State.CONNECTED.value, State.DELAYED.value}
+
+
+def of_pairs(company: Company, pairs: Collection[tuple[int, int]]) -> Iterator[tuple[int, int, Facts]]:
+    """(message id, person id, facts) for each pair."""
+    messages = of_messages({message_id for message_id, _ in pairs})
+    people = of_people({person_id for _, person_id in pairs})
+    links = links_of(pairs)
+    internal = company_addresses(company.pk)
+    for message_id, person_id in pairs:
+        message, person = messages.get(message_id), people.get(person_id)
+        if message is None or person is None:
+            continue
+        link = links.get((message_id, person_id))
+        yield message_id, person_id, join(message, person, link=link, internal=internal)
+
+
+def join(
+    message: MessageFacts,
+    person: PersonFacts,
+    *,
+    link: Link | None,
+    internal: frozenset[str],
+    known_conversation: bool = False,
+    shared_with: tuple[str, ...] = (),
+) -> Facts:
+    return Facts(
+        person=person,
+        correspondents=message.correspondents,
+        own_addresses=message.own_addresses,
+        company_addresses=internal,
+        copies=message.copies,
+        linked=link is not None and not link.detached,
+        detached=link is not None and link.detached,
+        known_conversation=known_conversation,
+        shared_with=shared_with,
+    )
+
+
+def links_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Link]:
+    message_ids, person_ids = {m for m, _ in pairs}, {p for _, p in pairs}
+    links = Link.objects.filter(message_id__in=message_ids, person_id__in=person_ids)
+    return {(link.message_id, link.person_id): link for link in links}

@@ -1,0 +1,202 @@
+"""Reading what is held: lists, one email, its raw form and its attachments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Prefetch, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from threadline.domain.errors import MessageGone
+from threadline.domain.facts import Where
+from threadline.domain.folders import Role
+from threadline.providers.contract import RemoteFolder
+from threadline.services.errors import NotFound
+from threadline.services.sessions import open_mailbox
+from threadline.storage import search
+from threadline.storage.models import Copy, Folder, Link, Mailbox, Message
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list. `older` and `newer` are what to ask for next, "" where there is nothing more."""
+
+    copies: list[Copy]
+    older: str
+    newer: str
+
+
+def listing(
+    mailbox: Mailbox, role: Role, *, words: str = "", before: str = "", after: str = "", size: int = PAGE
+) -> Page:
+    """The mailbox's own Inbox or Sent list, newest first, by position and not by number: as quick deep down as on top."""
+    copies = _matching(copies_of(mailbox, role), mailbox, words)
+    if after:
+        at, pk = _position(after)
+        copies = copies.filter(Q(decided_at__gt=at) | Q(decided_at=at, pk__gt=pk)).order_by("decided_at", "pk")
+    else:
+        if before:
+            at, pk = _position(before)
+            copies = copies.filter(Q(decided_at__lt=at) | Q(decided_at=at, pk__lt=pk))
+        copies = copies.order_by("-decided_at", "-pk")
+    found = list(_for_lists(copies)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    if after:
+        found.reverse()
+    older = _mark(found[-1]) if found and (more or after) else ""
+    newer = _mark(found[0]) if found and ((more and after) or before) else ""
+    return Page(found, older, newer)
+
+
+def count(mailbox: Mailbox, role: Role) -> int:
+    return copies_of(mailbox, role).count()
+
+
+def copies_of(mailbox: Mailbox, role: Role) -> QuerySet[Copy]:
+    folders = list(Folder.objects.filter(mailbox=mailbox, role=role.value).values_list("pk", flat=True))
+    return Copy.objects.filter(folder_id__in=folders, where=Where.HERE.value)
+
+
+def _matching(copies: QuerySet[Copy], mailbox: Mailbox, words: str) -> QuerySet[Copy]:
+    if not words.strip():
+        return copies
+    found = search.matching(mailbox.company_id, words)
+    if found is None:
+        return copies.none()
+    query, parameters = found
+    return copies.filter(body_id__in=RawSQL(query, parameters))  # noqa: S611 - the words travel as a parameter
+
+
+def _for_lists(copies: QuerySet[Copy]) -> QuerySet[Copy]:
+    links = Link.objects.filter(detached=False).select_related("person").order_by("pk")
+    return (
+        copies.select_related("message", "body", "folder")
+        .defer("body__text", "body__html", "body__raw", "body__references")
+        .prefetch_related(Prefetch("message__links", links, to_attr="shown_links"))
+    )
+
+
+def _mark(copy: Copy) -> str:
+    return f"{copy.decided_at.timestamp():.6f}_{copy.pk}"
+
+
+def _position(mark: str) -> tuple[datetime, int]:
+    try:
+        at, _, pk = mark.partition("_")
+        return datetime.fromtimestamp(float(at), UTC), int(pk)
+    except (ValueError, OverflowError, OSError):
+        raise NotFound("That page of the list does not exist.") from None
+
+
+def conversation(message: Message, visible: QuerySet[Message]) -> QuerySet[Message]:
+    """The emails of a message's conversation that this reader may see, oldest first."""
+    return visible.filter(conversation_id=message.conversation_id).order_by("at", "pk")
+
+
+def on_profile(person_id: int) -> QuerySet[Link]:
+    """The emails on a profile, newest first."""
+    return (
+        Link.objects.filter(person_id=person_id, detached=False)
+        .select_related("message")
+        .prefetch_related("message__copies__folder", "message__copies__mailbox__owner", "message__copies__body")
+        .order_by("-at", "-pk")
+    )
+
+
+# --- content that stays at the provider -------------------------------------------------------------------------------
+
+
+def stream_raw(copy: Copy) -> Iterator[bytes]:
+    """The whole email exactly as the server has it; what was kept here where the server has it no more."""
+    if copy.body.raw is not None:
+        yield bytes(copy.body.raw)
+        return
+    session = open_mailbox(copy.mailbox)
+    with session:
+        yield from session.stream_raw(_remote(copy), copy.generation, copy.remote_id)
+
+
+def stream_attachment(copy: Copy, number: int) -> tuple[dict[str, Any], Iterator[bytes]]:
+    """An attachment's description (name, type, size, part) and its content. `number` counts from 1."""
+    if not 1 <= number <= len(copy.body.attachments):
+        have = len(copy.body.attachments)
+        raise NotFound(f"This email has {have} attachment{'' if have == 1 else 's'}; there is no number {number}.")
+    attachment = copy.body.attachments[number - 1]
+    return attachment, _stream_part(copy, attachment["part"])
+
+
+def _stream_part(copy: Copy, part: str) -> Iterator[bytes]:
+    with open_mailbox(copy.mailbox) as session:
+        yield from session.stream_part(_remote(copy), copy.generation, copy.remote_id, part)
+
+
+def _remote(copy: Copy) -> RemoteFolder:
+    if copy.where != Where.HERE.value:
+        raise MessageGone("This email is not in its folder any more. Refresh, then try again.")
+    folder = copy.folder
+    return RemoteFolder(folder.remote_name, folder.name, Role(folder.role), folder.special_use)
+
+
+# --- as data ----------------------------------------------------------------------------------------------------------
+
+
+def copy_as_json(copy: Copy) -> dict[str, Any]:
+    """One copy in the shape of the command line's contract."""
+    recipients = copy.body.recipients
+    senders = recipients.get("from") or [{"name": copy.message.sender_name, "address": copy.message.sender_address}]
+    return {
+        "id": copy.pk,
+        "message_id": copy.message.message_id,
+        "subject": copy.message.subject,
+        "from": senders[0] if senders and senders[0]["address"] else None,
+        "to": recipients.get("to", []),
+        "cc": recipients.get("cc", []),
+        "bcc": copy.bcc,
+        "date": copy.message.date,
+        "received_at": copy.provider_at,
+        "folder": copy.folder.name,
+        "where": copy.where if copy.where != Where.ELSEWHERE.value else f"elsewhere: {copy.where_folder}",
+        "attachments": [
+            {"name": part["name"], "size": part["size"], "type": part["type"]} for part in copy.body.attachments
+        ],
+        "people": _people_json(copy),
+    }
+
+
+def _people_json(copy: Copy) -> list[dict[str, Any]]:
+    people = []
+    for held in copy.message.links.all():
+        if held.detached:
+            continue
+        primary = next((a.as_written.strip() for a in held.person.addresses.all() if a.primary), None)
+        people.append({"external_id": held.person.external_id, "email": primary})
+    return people
+
+
+def for_export(mailbox: Mailbox, roles: tuple[Role, ...]) -> Iterator[Copy]:
+    """Every copy of the lists of a mailbox, newest first, a few hundred at a time in memory."""
+    for role in roles:
+        before = ""
+        while True:
+            page = listing(mailbox, role, before=before, size=500)
+            yield from _with_people(page.copies)
+            before = page.older
+            if not before:
+                break
+
+
+def _with_people(copies: list[Copy]) -> list[Copy]:
+    ids = [copy.pk for copy in copies]
+    loaded = (
+        Copy.objects.filter(pk__in=ids)
+        .select_related("message", "body", "folder")
+        .defer("body__text", "body__html", "body__raw")
+        .prefetch_related("message__links__person__addresses")
+    )
+    by_id = {copy.pk: copy for copy in loaded}
+    return [by_id[pk] for pk in ids if pk in by_id]

@@ -1,0 +1,273 @@
+"""Loads one folder: what is new is fetched, read, stored and linked, newest first, batch by batch.
+
+The cursor moves in the transaction that stored the last items before it (I1). Until then a listing that is begun again
+skips what is held, so a refresh can be killed anywhere and run again (I2). Nothing is fetched or parsed inside a
+transaction (I8), and memory holds one batch (I9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from threadline.clock import now
+from threadline.domain.errors import MessageGone
+from threadline.domain.folders import Role
+from threadline.domain.messages import ParsedMessage
+from threadline.domain.visibility import decided_time
+from threadline.providers.contract import ChangePage, Content, FetchFailure, Held, RemoteFolder, RemoteItem
+from threadline.providers.mime.pool import ParseFailure
+from threadline.services import link
+from threadline.services.refresh.rebind import rebind
+from threadline.services.refresh.report import FolderReport
+from threadline.services.refresh.work import Work
+from threadline.storage import search
+from threadline.storage.arrivals import Arrival, flag_fields, store
+from threadline.storage.models import Copy, Folder, LedgerEntry
+
+BATCH_BYTES = 8 * 1024 * 1024
+BATCH_COUNT = 250
+LEDGER_RETRY = timedelta(hours=6)
+INLINE_RAW = 32 * 1024 * 1024  # raw forms kept in the store are no larger; of larger ones the provider's stays the only
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came of one batch of items, ready to be stored in one transaction."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    failures: list[tuple[RemoteItem, str, str, bytes | None]] = field(default_factory=list)
+    done: int = 0
+
+
+def load_folder(work: Work, folder: Folder) -> None:
+    """Bring one folder up to date. Raises the provider's errors; what was stored before stays stored."""
+    remote = work.remote[folder.pk]
+    report = FolderReport(role=folder.role, name=folder.name)
+    work.report.folders.append(report)
+    began = now()
+    held = Held(folder.generation, folder.cursor, ids=lambda: held_ids(folder))
+    for page in work.session.changes(remote, held):
+        report.total = page.total if page.total is not None else report.total
+        report.listed += len(page.new) + len(page.flags)
+        if page.generation != folder.generation:
+            _begin_generation(work, folder, page.generation)
+        new = _skip_held(folder, page)
+        new = rebind(work, folder, remote, page.generation, new)
+        report.to_fetch += len(new)
+        _load_page(work, folder, remote, page, new, report, began)
+        if page.gone:
+            work.departed.setdefault(folder.pk, set()).update(page.gone)
+    _leave_behind_old_generations(work, folder)
+    report.listed = max(report.listed, report.total or 0)
+
+
+def held_ids(folder: Folder) -> frozenset[str]:
+    """Every id of this folder's generation that is held, or in the ledger and not due for another try."""
+    copies = Copy.objects.filter(folder=folder, generation=folder.generation, where="here")
+    ledger = LedgerEntry.objects.filter(folder=folder, generation=folder.generation)
+    waiting = ledger.exclude(next_try_at__lte=now())
+    return frozenset(copies.values_list("remote_id", flat=True)) | frozenset(
+        waiting.values_list("remote_id", flat=True)
+    )
+
+
+def _begin_generation(work: Work, folder: Folder, generation: str) -> None:
+    folder.generation, folder.cursor = generation, None
+    with work.storing(folder.name):
+        folder.save(update_fields=["generation", "cursor"])
+
+
+def _skip_held(folder: Folder, page: ChangePage) -> list[RemoteItem]:
+    ids = [item.remote_id for item in page.new]
+    held: set[str] = set()
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        copies = Copy.objects.filter(folder=folder, generation=page.generation, remote_id__in=chunk, where="here")
+        held.update(copies.values_list("remote_id", flat=True))
+    return [item for item in page.new if item.remote_id not in held]
+
+
+def _load_page(
+    work: Work,
+    folder: Folder,
+    remote: RemoteFolder,
+    page: ChangePage,
+    new: Sequence[RemoteItem],
+    report: FolderReport,
+    began: datetime,
+) -> None:
+    def finish() -> None:
+        _finish_page(folder, page, report, began)
+
+    if new:
+        load_items(work, folder, remote, page.generation, new, report, finally_store=finish)
+    else:
+        with work.storing(folder.name):
+            finish()
+
+
+def load_items(
+    work: Work,
+    folder: Folder,
+    remote: RemoteFolder,
+    generation: str,
+    items: Sequence[RemoteItem],
+    report: FolderReport,
+    *,
+    finally_store: Callable[[], None] | None = None,
+) -> None:
+    """Fetch, read, store and link these items; `finally_store` is part of the transaction that stores the last ones."""
+    batches = list(_plan(items))
+    for number, planned in enumerate(batches, start=1):
+        batch = _read(work, folder, remote, generation, planned)
+        with work.storing(folder.name):
+            _store(work, folder, generation, batch, report)
+            if number == len(batches) and finally_store is not None:
+                finally_store()
+        search.catch_up()
+
+
+def _plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
+    """Batches by expected bytes, so that one is about as much work as the next."""
+    batch: list[RemoteItem] = []
+    expected = 0
+    for item in items:
+        if batch and (expected + item.size > BATCH_BYTES or len(batch) >= BATCH_COUNT):
+            yield batch
+            batch, expected = [], 0
+        batch.append(item)
+        expected += item.size
+    if batch:
+        yield batch
+
+
+def _read(work: Work, folder: Folder, remote: RemoteFolder, generation: str, items: Sequence[RemoteItem]) -> Batch:
+    """Fetch and parse; memory is bounded by handing the parser a few megabytes at a time."""
+    batch, waiting, size = Batch(done=len(items)), [], 0
+    for answer in work.session.fetch(remote, generation, items):
+        if isinstance(answer, FetchFailure):
+            _note_failure(batch, answer)
+            continue
+        waiting.append(answer)
+        size += len(answer.raw) + sum(len(part.body) for part in answer.parts)
+        if size >= BATCH_BYTES:
+            _parse(work, folder, generation, waiting, batch)
+            waiting, size = [], 0
+    _parse(work, folder, generation, waiting, batch)
+    return batch
+
+
+def _note_failure(batch: Batch, failure: FetchFailure) -> None:
+    if not isinstance(failure.error, MessageGone):
+        batch.failures.append((failure.item, "unreadable_at_server", str(failure.error), None))
+
+
+def _parse(work: Work, folder: Folder, generation: str, contents: list[Content], batch: Batch) -> None:
+    if not contents:
+        return
+    for content, parsed in zip(contents, work.parser.parse_many(contents), strict=True):
+        if isinstance(parsed, ParseFailure):
+            raw = content.raw if len(content.raw) <= INLINE_RAW else None
+            batch.failures.append((content.item, parsed.reason, f"tried {parsed.attempts} times", raw))
+        else:
+            batch.arrivals.append(arrival_of(folder, generation, content, parsed))
+
+
+def arrival_of(folder: Folder, generation: str, content: Content, parsed: ParsedMessage) -> Arrival:
+    item = content.item
+    decided = decided_time(item.received_at, parsed.date, sent=folder.role == Role.SENT.value, imap=True)
+    return Arrival(
+        generation=generation,
+        remote_id=item.remote_id,
+        size=item.size,
+        flags=item.flags,
+        provider_at=item.received_at,
+        decided_at=decided or now(),
+        parsed=parsed,
+        raw=content.raw if not parsed.complete and len(content.raw) <= INLINE_RAW else None,
+    )
+
+
+def _store(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> None:
+    moment = now()
+    stored = store(work.company.pk, folder, batch.arrivals, now=moment, gap=work.gap)
+    for item, reason, detail, raw in batch.failures:
+        record_failure(folder, generation, item, reason, detail, raw, now=moment)
+    report.new += stored.copies
+    report.fetched += batch.done
+    report.ledger += len(batch.failures)
+    report.linked += link.link_messages(work.company, stored.touched_messages, now=moment)
+
+
+def record_failure(
+    folder: Folder,
+    generation: str,
+    item: RemoteItem,
+    reason: str,
+    detail: str,
+    raw: bytes | None,
+    *,
+    now: datetime,
+) -> None:
+    """Write the ledger entry of a message that could not be stored, or count one more attempt on it."""
+    entry, created = LedgerEntry.objects.get_or_create(
+        folder=folder,
+        generation=generation,
+        remote_id=item.remote_id,
+        defaults={
+            "mailbox_id": folder.mailbox_id,
+            "reason": reason,
+            "detail": detail,
+            "first_at": now,
+            "next_try_at": now + LEDGER_RETRY,
+            "raw": raw,
+        },
+    )
+    if not created:
+        entry.reason, entry.detail, entry.attempts = reason, detail, entry.attempts + 1
+        entry.next_try_at = now + LEDGER_RETRY * min(entry.attempts, 28)
+        entry.raw = raw or entry.raw
+        entry.save()
+
+
+def _finish_page(folder: Folder, page: ChangePage, report: FolderReport, began: datetime) -> None:
+    report.changed += _apply_flags(folder, page)
+    if page.cursor is not None:
+        folder.cursor = page.cursor
+        folder.save(update_fields=["cursor"])
+    if page.last:
+        folder.listed_at, folder.listed_up_to = began, page.listed_up_to
+        folder.on_server = page.total if page.total is not None else folder.on_server
+        folder.save(update_fields=["listed_at", "listed_up_to", "on_server"])
+
+
+def _apply_flags(folder: Folder, page: ChangePage) -> int:
+    """Update the copies whose flags differ; returns how many did."""
+    changed = 0
+    flags = dict(page.flags)
+    ids = list(flags)
+    for start in range(0, len(ids), 500):
+        copies = list(
+            Copy.objects.filter(folder=folder, generation=page.generation, remote_id__in=ids[start : start + 500]).only(
+                "pk", "remote_id", "seen", "flagged", "answered"
+            )
+        )
+        differing = []
+        for copy in copies:
+            wanted = flag_fields(flags[copy.remote_id])
+            if wanted != {name: getattr(copy, name) for name in wanted}:
+                for name, value in wanted.items():
+                    setattr(copy, name, value)
+                differing.append(copy)
+        Copy.objects.bulk_update(differing, ["seen", "flagged", "answered"])
+        changed += len(differing)
+    return changed
+
+
+def _leave_behind_old_generations(work: Work, folder: Folder) -> None:
+    """After a complete listing, copies still under an older generation are candidates for having left."""
+    old = Copy.objects.filter(folder=folder, where="here").exclude(generation=folder.generation)
+    if old.exists():
+        work.departed.setdefault(folder.pk, set()).update(f"old:{pk}" for pk in old.values_list("pk", flat=True))

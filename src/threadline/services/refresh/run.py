@@ -1,0 +1,156 @@
+"""One refresh of one mailbox, from the lease to the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+
+import structlog
+
+from threadline.clock import now
+from threadline.domain.causes import Cause
+from threadline.domain.errors import ProviderError, Transient
+from threadline.providers.mime.pool import Parser
+from threadline.services import health
+from threadline.services.refresh.departures import settle
+from threadline.services.refresh.folders import list_folders
+from threadline.services.refresh.load import load_folder
+from threadline.services.refresh.report import Report
+from threadline.services.refresh.work import Work
+from threadline.services.sessions import open_mailbox
+from threadline.storage import leases, search
+from threadline.storage.models import Copy, Gap, Mailbox, Refresh, User
+
+log = structlog.get_logger(__name__)
+
+
+def refresh(
+    mailbox_id: int,
+    *,
+    trigger: str,
+    user: User | None = None,
+    watch: Callable[[Report, str], None] | None = None,
+    parser: Parser | None = None,
+) -> Report:
+    """Refresh one mailbox and report what was done. Raises `leases.Busy` when one is under way already.
+
+    Expected failures of the provider end in the report and in the connection's state; anything else is logged, counted
+    as a failure of ours, and raised.
+    """
+    started = time.monotonic()
+    with leases.hold(mailbox_id) as lease, ExitStack() as stack:
+        mailbox = Mailbox.objects.select_related("company", "owner").get(pk=mailbox_id)
+        run = _begin(mailbox, lease, trigger, user)
+        report = Report()
+        try:
+            work = Work(
+                mailbox=mailbox,
+                company=mailbox.company,
+                lease=lease,
+                run=run,
+                session=stack.enter_context(open_mailbox(mailbox)),
+                parser=parser or stack.enter_context(Parser()),
+                reopen=lambda: open_mailbox(mailbox),
+                report=report,
+                gap=_open_gap(mailbox),
+                watch=watch,
+            )
+            _synchronise(work)
+        except ProviderError as error:
+            _failed(report, error)
+            _end(mailbox, lease, run, report, started, error)
+        except leases.LeaseLost:
+            raise
+        except Exception:
+            log.exception("refresh failed", mailbox=mailbox_id)
+            ours = Transient(
+                "Something went wrong on our side. We try again by ourselves.",
+                cause=Cause.UNKNOWN,
+                certain=False,
+            )
+            _failed(report, ours)
+            _end(mailbox, lease, run, report, started, ours)
+            raise
+        else:
+            _end(mailbox, lease, run, report, started, None, work=work)
+    search.catch_up()
+    return report
+
+
+def _begin(mailbox: Mailbox, lease: leases.Lease, trigger: str, user: User | None) -> Refresh:
+    moment = now()
+    with lease.storing():
+        # A run that was killed never ended; it is closed by the next one.
+        Refresh.objects.filter(mailbox=mailbox, finished_at=None).update(
+            finished_at=moment,
+            outcome="failed",
+            cause=Cause.UNKNOWN.value,
+            sentence="It was stopped before it had ended.",
+        )
+        if trigger in {"button", "connect"}:
+            mailbox.refresh_requested_at = mailbox.refresh_requested_by = None
+            mailbox.save(update_fields=["refresh_requested_at", "refresh_requested_by"])
+        return Refresh.objects.create(
+            mailbox=mailbox, trigger=trigger, requested_by=user, fence=lease.fence, started_at=moment
+        )
+
+
+def _open_gap(mailbox: Mailbox) -> Gap | None:
+    """The gap that this refresh fills, when the mailbox was not synced for a while."""
+    if mailbox.gap_since is None:
+        return None
+    gap, _ = Gap.objects.get_or_create(
+        mailbox=mailbox, began_at=mailbox.gap_since, defaults={"ended_at": now(), "cause": mailbox.cause}
+    )
+    return gap
+
+
+def _synchronise(work: Work) -> None:
+    list_folders(work, now=now())
+    for folder in work.synced_folders():
+        load_folder(work, folder)
+    settle(work, now=now())
+
+
+def _failed(report: Report, error: ProviderError) -> None:
+    stored_something = any(folder.new or folder.changed for folder in report.folders)
+    report.outcome = "partial" if stored_something else "failed"
+    report.cause, report.certain, report.sentence = error.cause, error.certain, str(error)
+
+
+def _end(
+    mailbox: Mailbox,
+    lease: leases.Lease,
+    run: Refresh,
+    report: Report,
+    started: float,
+    error: ProviderError | None,
+    *,
+    work: Work | None = None,
+) -> None:
+    report.seconds = time.monotonic() - started
+    moment = now()
+    search.catch_up()
+    with lease.storing():
+        if error is None:
+            if work is not None:
+                _close_gap(work, moment)
+            health.refreshed(mailbox, now=moment)
+        else:
+            health.failed(mailbox, error, now=moment)
+        run.finished_at, run.outcome = moment, report.outcome
+        run.cause, run.sentence = report.cause.value if report.cause else "", report.sentence[:500]
+        run.progress, run.report = report.progress("done"), report.as_json()
+        run.save()
+
+
+def _close_gap(work: Work, moment: datetime) -> None:
+    if work.gap is None:
+        return
+    work.gap.ended_at = moment
+    work.gap.recovered = Copy.objects.filter(gap=work.gap).count()
+    work.gap.save()
+    work.mailbox.gap_since = None
+    work.mailbox.save(update_fields=["gap_since"])

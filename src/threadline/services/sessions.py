@@ -1,0 +1,107 @@
+"""Opens a mailbox at its provider with the stored, sealed credentials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from threadline.clock import now
+from threadline.domain.causes import Cause
+from threadline.domain.errors import NeedsUser
+from threadline.providers.contract import Security, ServerSettings, Session
+from threadline.providers.registry import open_session as open_provider
+from threadline.storage.models import Mailbox, Secret
+from threadline.storage.sealing import seal, unseal
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a mailbox signs in with; a TokenSource for the provider. Its repr tells nothing."""
+
+    secret: str
+    kind: str = "password"  # or access_token
+
+    def password(self) -> str:
+        return self.secret if self.kind == "password" else ""
+
+    def access_token(self) -> str | None:
+        return self.secret if self.kind == "access_token" else None
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+
+def server_settings(mailbox: Mailbox) -> ServerSettings:
+    return settings_from_json(mailbox.settings)
+
+
+def settings_from_json(stored: dict[str, Any]) -> ServerSettings:
+    return ServerSettings(stored["host"], int(stored["port"]), Security(stored["security"]), stored["username"])
+
+
+def settings_to_json(server: ServerSettings) -> dict[str, Any]:
+    return {
+        "host": server.host,
+        "port": server.port,
+        "security": server.security.value,
+        "username": server.username,
+    }
+
+
+def keep(mailbox: Mailbox, credentials: Credentials) -> None:
+    """Seal and store the credentials of a mailbox, in place of earlier ones."""
+    plain = json.dumps({"kind": credentials.kind, "secret": credentials.secret}).encode()
+    sealed = seal(plain, context=_context(mailbox), secrets=django_settings.SECRETS)
+    Secret.objects.update_or_create(mailbox=mailbox, defaults={"sealed": sealed, "updated_at": now()})
+
+
+def forget(mailbox: Mailbox) -> None:
+    Secret.objects.filter(mailbox=mailbox).delete()
+
+
+def reseal_all() -> int:
+    """Seal every stored secret with the current key; returns how many were."""
+    count = 0
+    for mailbox in Mailbox.objects.filter(secret__isnull=False).order_by("pk"):
+        keep(mailbox, stored(mailbox))
+        count += 1
+    return count
+
+
+def stored(mailbox: Mailbox) -> Credentials:
+    secret = Secret.objects.filter(mailbox=mailbox).first()
+    if secret is None:
+        raise NeedsUser(
+            "This mailbox is not signed in. Sign in again; nothing is lost.", cause=Cause.DISCONNECTED_BY_USER
+        )
+    plain = json.loads(unseal(secret.sealed, context=_context(mailbox), secrets=django_settings.SECRETS))
+    return Credentials(secret=plain["secret"], kind=plain["kind"])
+
+
+def _context(mailbox: Mailbox) -> str:
+    return f"mailbox {mailbox.pk}"
+
+
+def open_mailbox(mailbox: Mailbox) -> Session:
+    """Sign in with what is stored. Raises the provider's errors."""
+    return open_with(
+        mailbox.provider,
+        server_settings(mailbox),
+        stored(mailbox),
+        by_hand=mailbox.settings.get("by_operator", False),
+    )
+
+
+def open_with(provider: str, server: ServerSettings, credentials: Credentials, *, by_hand: bool = False) -> Session:
+    """`by_hand`: the operator named this host on the command line, so a private address is what was meant."""
+    return open_provider(provider, server, credentials, allow=allowed_hosts(server if by_hand else None))
+
+
+def allowed_hosts(named_by_operator: ServerSettings | None = None) -> frozenset[str]:
+    allowed: frozenset[str] = django_settings.ALLOW_MAIL_HOSTS
+    if named_by_operator is not None:
+        allowed |= {f"{named_by_operator.host.lower()}:{named_by_operator.port}"}
+    return allowed

@@ -1,0 +1,180 @@
+"""Is everything here? All remote ids of the synced folders, compared with what is held and what the ledger explains (I12).
+
+`on_server = held + ledger + new + missing`: `new` arrived after the last completed listing; every candidate for missing
+or unexpected was looked up again by its id before it counts. Missing ones are fetched at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from threadline.clock import now
+from threadline.domain.facts import Where
+from threadline.providers.contract import FolderIds, RemoteFolder, RemoteItem, Session
+from threadline.providers.mime import headers_only
+from threadline.providers.mime.pool import Parser
+from threadline.services.refresh.departures import settle
+from threadline.services.refresh.folders import list_folders
+from threadline.services.refresh.load import load_items
+from threadline.services.refresh.report import FolderReport, Report
+from threadline.services.refresh.work import Work
+from threadline.services.sessions import open_mailbox
+from threadline.storage import leases
+from threadline.storage.models import Copy, Folder, LedgerEntry, Mailbox, Refresh, Verification
+
+
+@dataclass(slots=True)
+class FolderCheck:
+    """One folder's figures; `missing` is what was missing when we looked, `repaired` how many of those are held now."""
+
+    role: str
+    name: str
+    on_server: int = 0
+    held: int = 0
+    ledger: int = 0
+    new: int = 0
+    missing: list[dict[str, Any]] = field(default_factory=list)
+    repaired: int = 0
+    unexpected: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return self.on_server == self.held + self.ledger + self.new
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("role", "name", "on_server", "held", "ledger", "new", "missing", "repaired", "unexpected")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result for a mailbox."""
+
+    checked_at: datetime
+    folders: tuple[FolderCheck, ...]
+
+    @property
+    def complete(self) -> bool:
+        return all(folder.complete for folder in self.folders)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "complete": self.complete,
+            "checked_at": self.checked_at,
+            "folders": [folder.as_json() for folder in self.folders],
+        }
+
+
+def verify(mailbox_id: int) -> Check:
+    """Compare, repair and keep the result. Raises the provider's errors, and `leases.Busy` during a refresh."""
+    with leases.hold(mailbox_id) as lease, Parser() as parser:
+        mailbox = Mailbox.objects.select_related("company").get(pk=mailbox_id)
+        run = Refresh(mailbox=mailbox, trigger="verify", fence=lease.fence, started_at=now())
+        with open_mailbox(mailbox) as session:
+            work = Work(
+                mailbox=mailbox,
+                company=mailbox.company,
+                lease=lease,
+                run=run,
+                session=session,
+                parser=parser,
+                reopen=lambda: open_mailbox(mailbox),
+                report=Report(),
+                gap=None,
+                keeps_progress=False,
+            )
+            list_folders(work, now=now())
+            checks = [_check(work, folder) for folder in work.synced_folders() if folder.listed_at is not None]
+            settle(work, now=now())
+        check = Check(now(), tuple(checks))
+        with lease.storing():
+            _keep(mailbox, check)
+    return check
+
+
+def _keep(mailbox: Mailbox, check: Check) -> None:
+    Verification.objects.create(
+        mailbox=mailbox,
+        checked_at=check.checked_at,
+        complete=check.complete,
+        on_server=sum(folder.on_server - folder.new for folder in check.folders),
+        accounted_for=sum(folder.held + folder.ledger for folder in check.folders),
+        folders=[folder.as_json() for folder in check.folders],
+    )
+
+
+def _check(work: Work, folder: Folder) -> FolderCheck:
+    remote = work.remote[folder.pk]
+    check = FolderCheck(role=folder.role, name=folder.name)
+    listing = work.session.list_ids(remote)
+    if listing.generation != folder.generation:
+        # Renumbered since: nothing can be compared by id before the next refresh has found the copies again.
+        check.on_server, check.new = len(listing.ids), len(listing.ids)
+        return check
+    held, ledger = _held(folder), _in_ledger(folder)
+    new, missing = _sort_out(folder, listing, listing.ids - held - ledger)
+    items = _look_up(work.session, remote, listing.generation, missing)
+    check.on_server = len(listing.ids) - (len(missing) - len(items))
+    check.new = len(new)
+    check.missing = [{"id": item.remote_id, "message_id": message_id} for item, message_id in items]
+    if items:
+        report = FolderReport(role=folder.role, name=folder.name)
+        load_items(work, folder, remote, listing.generation, [item for item, _ in items], report)
+        held_now, ledger_now = _held(folder), _in_ledger(folder)
+        check.repaired = sum(item.remote_id in held_now for item, _ in items)
+        held, ledger = held_now, ledger_now
+    unexpected = held - listing.ids
+    if unexpected:
+        work.departed.setdefault(folder.pk, set()).update(unexpected)
+        check.unexpected = _described(folder, unexpected)
+    check.held, check.ledger = len(held & listing.ids), len((ledger - held) & listing.ids)
+    return check
+
+
+def _held(folder: Folder) -> frozenset[str]:
+    copies = Copy.objects.filter(folder=folder, generation=folder.generation, where=Where.HERE.value)
+    return frozenset(copies.values_list("remote_id", flat=True))
+
+
+def _in_ledger(folder: Folder) -> frozenset[str]:
+    entries = LedgerEntry.objects.filter(folder=folder, generation=folder.generation)
+    return frozenset(entries.values_list("remote_id", flat=True))
+
+
+def _sort_out(folder: Folder, listing: FolderIds, unknown: Iterable[str]) -> tuple[set[str], set[str]]:
+    """(arrived after the last completed listing, missing). IMAP ids rise: at or above its UIDNEXT is new."""
+    limit = int(folder.listed_up_to) if folder.listed_up_to.isdecimal() else None
+    new, missing = set(), set()
+    for remote_id in unknown:
+        (new if limit is not None and int(remote_id) >= limit else missing).add(remote_id)
+    return new, missing
+
+
+def _look_up(
+    session: Session, remote: RemoteFolder, generation: str, ids: Iterable[str]
+) -> list[tuple[RemoteItem, str | None]]:
+    wanted = sorted(ids)
+    if not wanted:
+        return []
+    return [(item, headers_only(block).message_id) for item, block in session.headers(remote, generation, wanted)]
+
+
+def _described(folder: Folder, ids: Iterable[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), 500):
+        copies = Copy.objects.filter(
+            folder=folder, generation=folder.generation, remote_id__in=wanted[start : start + 500]
+        )
+        rows += [
+            {"id": remote_id, "message_id": message_id}
+            for remote_id, message_id in copies.values_list("remote_id", "message__message_id")
+        ]
+    return rows
+
+
+def latest(mailbox: Mailbox) -> Verification | None:
+    return mailbox.verifications.order_by("-checked_at").first()

@@ -1,0 +1,91 @@
+"""Which conversation a message belongs to, by the Message-IDs it names (RFC 5256 section 3), whichever came first.
+
+Every Message-ID that was seen, on a message or in References, belongs to one conversation. A message that names ids of
+several joins them: a reply may arrive before the mails it answers, and newest first it always does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from threadline.storage.models import Conversation, Message, ThreadReference
+
+
+def place(company_id: int, references: Mapping[str, list[str]]) -> dict[str, int]:
+    """The conversation of each new message. `references`: message key -> digests of the ids it names, its own included."""
+    known = _known(company_id, {digest for digests in references.values() for digest in digests})
+    groups = _Groups()
+    for digest, conversation_id in known.items():
+        groups.join(f"d{digest}", f"c{conversation_id}")
+    for key, digests in references.items():
+        groups.add(f"m{key}")
+        for digest in digests:
+            groups.join(f"m{key}", f"d{digest}")
+    conversations = _resolve(company_id, groups)
+    ThreadReference.objects.bulk_create(
+        [
+            ThreadReference(
+                company_id=company_id, digest=digest, conversation_id=conversations[groups.root(f"d{digest}")]
+            )
+            for digest in sorted({d for digests in references.values() for d in digests})
+            if digest not in known
+        ]
+    )
+    return {key: conversations[groups.root(f"m{key}")] for key in references}
+
+
+def _known(company_id: int, digests: Iterable[str]) -> dict[str, int]:
+    wanted = sorted(digests)
+    known: dict[str, int] = {}
+    for start in range(0, len(wanted), 500):
+        found = ThreadReference.objects.filter(company_id=company_id, digest__in=wanted[start : start + 500])
+        known.update(found.values_list("digest", "conversation_id"))
+    return known
+
+
+def _resolve(company_id: int, groups: _Groups) -> dict[str, int]:
+    """One conversation for each group: the oldest it touches (the others are merged into it), or a new one."""
+    existing: dict[str, list[int]] = {}
+    for root, members in groups.members().items():
+        existing[root] = sorted(int(member[1:]) for member in members if member[0] == "c")
+    fresh = [root for root, ids in existing.items() if not ids]
+    created = Conversation.objects.bulk_create([Conversation(company_id=company_id) for _ in fresh])
+    resolved = {root: conversation.pk for root, conversation in zip(fresh, created, strict=True)}
+    for root, ids in existing.items():
+        if ids:
+            resolved[root] = ids[0]
+            if len(ids) > 1:
+                _merge(ids[0], ids[1:])
+    return resolved
+
+
+def _merge(keep: int, others: list[int]) -> None:
+    Message.objects.filter(conversation_id__in=others).update(conversation_id=keep)
+    ThreadReference.objects.filter(conversation_id__in=others).update(conversation_id=keep)
+    Conversation.objects.filter(pk__in=others).delete()
+
+
+class _Groups:
+    """Disjoint sets of names."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def add(self, name: str) -> None:
+        self._parent.setdefault(name, name)
+
+    def root(self, name: str) -> str:
+        self.add(name)
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
+        return name
+
+    def join(self, one: str, other: str) -> None:
+        self._parent[self.root(one)] = self.root(other)
+
+    def members(self) -> dict[str, list[str]]:
+        groups: dict[str, list[str]] = {}
+        for name in self._parent:
+            groups.setdefault(self.root(name), []).append(name)
+        return groups

@@ -1,0 +1,41 @@
+"""The tables. One file for each subject: who, mailboxes, refreshing, people, messages."""
+
+from threadline.storage.models.company import AuditEntry, Company, User
+from threadline.storage.models.mailbox import ConnectionEvent, Folder, Gap, Mailbox, Secret
+from threadline.storage.models.message import (
+    Body,
+    Conversation,
+    Copy,
+    Link,
+    Message,
+    Participant,
+    ThreadReference,
+    ToIndex,
+)
+from threadline.storage.models.person import EmailAddress, Person, PersonAddress
+from threadline.storage.models.refreshing import LedgerEntry, Refresh, Verification
+
+__all__ = [
+    "AuditEntry",
+    "Body",
+    "Company",
+    "ConnectionEvent",
+    "Conversation",
+    "Copy",
+    "EmailAddress",
+    "Folder",
+    "Gap",
+    "LedgerEntry",
+    "Link",
+    "Mailbox",
+    "Message",
+    "Participant",
+    "Person",
+    "PersonAddress",
+    "Refresh",
+    "Secret",
+    "ThreadReference",
+    "ToIndex",
+    "User",
+    "Verification",
+]

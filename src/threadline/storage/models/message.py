@@ -1,0 +1,180 @@
+"""Messages (once per company), their copies in mailboxes, and their links to people."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from threadline.domain.visibility import Where
+from threadline.storage.models.company import Company, User
+from threadline.storage.models.mailbox import Folder, Mailbox
+from threadline.storage.models.person import EmailAddress, Person
+
+
+class Conversation(models.Model):
+    """Messages that answer each other, by References (RFC 5256 section 3), across the mailboxes of a company."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"conversation {self.pk}"
+
+
+class ThreadReference(models.Model):
+    """A Message-ID that was seen, as a message or in References: it says which conversation it belongs to."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=32)  # of the Message-ID: those have no length limit worth trusting
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="references")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["company", "digest"], name="one_conversation_per_message_id")
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class Message(models.Model):
+    """One email, once per company, however many mailboxes hold it."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=32)  # hex of domain.matching.message_key
+    message_id = models.TextField(null=True)  # noqa: DJ001 - absent is not empty
+    message_id_digest = models.CharField(max_length=32, blank=True)
+    conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="messages")
+    subject = models.TextField(blank=True)
+    sender_name = models.TextField(blank=True)
+    sender_address = models.TextField(blank=True)
+    date = models.DateTimeField(null=True)  # the Date header
+    at = models.DateTimeField()  # the time that counts, of the first copy stored
+    kind = models.CharField(max_length=10)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["company", "key"], name="one_row_per_message")]
+        indexes: ClassVar = [
+            models.Index(fields=["company", "message_id_digest"], name="message_by_message_id"),
+            models.Index(fields=["conversation", "at"], name="message_by_conversation"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Body(models.Model):
+    """What a reader sees of a message. Copies with the same key may differ (a banner, a footer, a forgery): versions."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="bodies")
+    digest = models.CharField(max_length=64)
+    snippet = models.CharField(max_length=300, blank=True)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)  # as received: cleaned when it is shown
+    attachments = models.JSONField(default=list)
+    recipients = models.JSONField(default=dict)  # to, cc and reply_to as the sender wrote them
+    references = models.JSONField(default=list)
+    complete = models.BooleanField(default=True)
+    defects = models.JSONField(default=list)
+    raw = models.BinaryField(null=True)  # kept where something could not be read
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["message", "digest"], name="one_row_per_version")]
+
+    def __str__(self) -> str:
+        return self.snippet
+
+
+class Copy(models.Model):
+    """A message's occurrence in one mailbox, with what only this copy shows."""
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="copies")
+    folder = models.ForeignKey(Folder, on_delete=models.CASCADE, related_name="copies")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="copies")
+    body = models.ForeignKey(Body, on_delete=models.PROTECT, related_name="copies")
+    generation = models.CharField(max_length=40)
+    remote_id = models.CharField(max_length=200)
+    decided_at = models.DateTimeField()  # sent or received: the time that counts (condition 2)
+    provider_at = models.DateTimeField(null=True)
+    seen = models.BooleanField(default=False)
+    flagged = models.BooleanField(default=False)
+    answered = models.BooleanField(default=False)
+    size = models.BigIntegerField(default=0)
+    bcc = models.JSONField(default=list)  # as written; a recipient's colleagues never see the sender's
+    where = models.CharField(max_length=10, default=Where.HERE.value)
+    where_folder = models.CharField(max_length=1000, blank=True)
+    where_since = models.DateTimeField(null=True)
+    stored_at = models.DateTimeField()
+    gap = models.ForeignKey(
+        "Gap", on_delete=models.SET_NULL, null=True, related_name="copies"
+    )  # came with this back-fill
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["folder", "generation", "remote_id"], name="one_row_per_copy"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["folder", "where", "-decided_at", "-id"], name="copy_list"),
+            models.Index(fields=["message"], name="copy_of_message"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.folder_id}/{self.remote_id}"
+
+
+class Participant(models.Model):
+    """An address in the From, To, Cc or Bcc of a message. Bcc belongs to the copy that shows it."""
+
+    class Role(models.TextChoices):
+        FROM = "from", "From"
+        TO = "to", "To"
+        CC = "cc", "Cc"
+        BCC = "bcc", "Bcc"
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="participants")
+    address = models.ForeignKey(EmailAddress, on_delete=models.PROTECT, related_name="+", db_index=False)
+    role = models.CharField(max_length=4, choices=Role.choices)
+    name = models.TextField(blank=True)
+    as_written = models.TextField(blank=True)
+    copy = models.ForeignKey(Copy, on_delete=models.CASCADE, null=True, related_name="blind", db_index=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["address", "message"], name="participant_by_address")]
+
+    def __str__(self) -> str:
+        return self.as_written
+
+
+class Link(models.Model):
+    """A message on a person's profile, with the reason it is there. Once made it stays, until taken off by hand."""
+
+    class Made(models.TextChoices):
+        RULE = "rule", "by the rules"
+        HAND = "hand", "by hand"
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="links")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="links")
+    at = models.DateTimeField()  # the message's time: a profile is read newest first
+    role = models.CharField(max_length=4, blank=True)  # how the person takes part: from, to, cc, bcc
+    made = models.CharField(max_length=4, choices=Made.choices, default=Made.RULE)
+    made_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+    shared = models.BooleanField(default=False)  # two people have this primary address
+    detached = models.BooleanField(default=False)  # taken off by hand: the rules do not put it back
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["message", "person"], name="one_link_per_profile")]
+        indexes: ClassVar = [models.Index(fields=["person", "detached", "-at", "-id"], name="link_timeline")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} on {self.person_id}"
+
+
+class ToIndex(models.Model):
+    """A body that the text index does not know yet, written by the transaction that stored it."""
+
+    body = models.ForeignKey(Body, on_delete=models.CASCADE, related_name="+", db_index=False)
+
+    def __str__(self) -> str:
+        return str(self.body_id)

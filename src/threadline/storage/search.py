@@ -1,0 +1,184 @@
+"""Full-text search: a derived index that can be thrown away and built again.
+
+Embedded store: FTS5 in a file of its own (`search.sqlite3`), attached for reading as `search`. PostgreSQL: a table with
+a `tsvector` and a GIN index. Either is filled from the queue `ToIndex`, which the storing transaction writes; the index
+file keeps its own watermark in that queue, in the same transaction as the entries (PostgreSQL takes the entries off the
+queue in it), so a killed indexer neither loses nor doubles anything. Indexed is the body (a version of a message): bodies
+never change.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from threadline.storage.models import Body, Participant, ToIndex
+
+BATCH = 500
+TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human text is longer
+
+_SQLITE = """
+CREATE VIRTUAL TABLE IF NOT EXISTS body_text USING fts5(
+    scope, subject, people, files, body, content='', tokenize="unicode61 remove_diacritics 2");
+CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
+INSERT INTO watermark SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM watermark);
+"""
+_POSTGRES = """
+CREATE TABLE IF NOT EXISTS search_body (body_id bigint PRIMARY KEY, document tsvector NOT NULL);
+CREATE INDEX IF NOT EXISTS search_body_document ON search_body USING gin (document);
+"""
+
+
+def attach(sender: object, connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Give every connection to the embedded store the search index beside it."""
+    if connection.vendor == "sqlite":
+        prepare_file()
+        with connection.cursor() as cursor:
+            cursor.execute("ATTACH DATABASE %s AS search", [str(settings.SEARCH_STORE)])
+
+
+def prepare_file() -> None:
+    if not settings.SEARCH_STORE.exists():
+        with _file() as index:
+            index.executescript(_SQLITE)
+
+
+def prepare(**_: object) -> None:
+    """Make the index where there is none yet. Safe to call at any time."""
+    if connection.vendor == "sqlite":
+        with _file() as index:
+            index.executescript(_SQLITE)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_POSTGRES)
+
+
+@contextmanager
+def _file() -> Iterator[sqlite3.Connection]:
+    index = sqlite3.connect(settings.SEARCH_STORE, timeout=30, isolation_level=None)
+    try:
+        index.execute("PRAGMA journal_mode=WAL")
+        # Derived data: after a power cut it may lag behind, and the watermark, in the same file, lags with it.
+        index.execute("PRAGMA synchronous=NORMAL")
+        yield index
+    finally:
+        index.close()
+
+
+def catch_up() -> int:
+    """Index everything queued; returns how many bodies. Several may call it at once: one works, the others find nothing."""
+    done = 0
+    while indexed := _step():
+        done += indexed
+    return done
+
+
+def _step() -> int:
+    return _file_step() if connection.vendor == "sqlite" else _postgres_step()
+
+
+def _file_step() -> int:
+    with _file() as index:
+        index.execute("BEGIN IMMEDIATE")
+        try:
+            (queued,) = index.execute("SELECT queued FROM watermark").fetchone()
+            # Writers to the embedded store come one after the other, so queue numbers appear in their order.
+            batch = list(ToIndex.objects.filter(pk__gt=queued).order_by("pk").values_list("pk", "body_id")[:BATCH])
+            if batch:
+                index.executemany(
+                    "INSERT INTO body_text(rowid, scope, subject, people, files, body) VALUES (?,?,?,?,?,?)",
+                    _documents([body_id for _, body_id in batch]),
+                )
+                index.execute("UPDATE watermark SET queued = ?", [batch[-1][0]])
+            index.execute("COMMIT")
+        except BaseException:
+            index.execute("ROLLBACK")
+            raise
+    if batch:
+        ToIndex.objects.filter(pk__lte=batch[-1][0]).delete()
+    return len(batch)
+
+
+def _postgres_step() -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM storage_toindex WHERE id IN"
+            " (SELECT id FROM storage_toindex ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING body_id",
+            [BATCH],
+        )
+        body_ids = [body_id for (body_id,) in cursor.fetchall()]
+        if body_ids:
+            cursor.executemany(
+                "INSERT INTO search_body (body_id, document) VALUES (%s,"
+                " to_tsvector('simple', %s) || setweight(to_tsvector('simple', %s), 'A')"
+                " || setweight(to_tsvector('simple', %s), 'B') || to_tsvector('simple', %s) || to_tsvector('simple', %s))"
+                " ON CONFLICT (body_id) DO UPDATE SET document = excluded.document",
+                _documents(body_ids),
+            )
+    return len(body_ids)
+
+
+def _documents(ids: Sequence[int]) -> list[tuple[int, str, str, str, str, str]]:
+    """(body id, scope, subject, people, file names, text) of every one of these bodies that still exists."""
+    bodies = Body.objects.filter(pk__in=ids).values_list(
+        "pk", "message_id", "message__company_id", "message__subject", "attachments", "text"
+    )
+    rows = {row[0]: row[1:] for row in bodies}
+    people: dict[int, list[str]] = {}
+    named = Participant.objects.filter(message__in={row[0] for row in rows.values()}, copy=None)
+    for message_id, name, address in named.values_list("message_id", "name", "as_written"):
+        people.setdefault(message_id, []).append(f"{name} {address}")
+    documents = []
+    for body_id, (message_id, company_id, subject, attachments, text) in rows.items():
+        files = " ".join(part["name"] for part in attachments)
+        names = " ".join(people.get(message_id, ()))[:TEXT_LIMIT]
+        documents.append((body_id, scope(company_id), subject[:4000], names, files[:4000], text[:TEXT_LIMIT]))
+    return documents
+
+
+def scope(company_id: int) -> str:
+    """The word that keeps one company's mail out of another's results."""
+    return f"company{company_id}company"
+
+
+def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
+    """A SQL subquery (and its parameters) of the body ids that hold every word; None when there is no word in it."""
+    terms = re.findall(r"[^\W_]+", words.lower())[:12]
+    if not terms:
+        return None
+    if connection.vendor == "sqlite":
+        query = f"scope:{scope(company_id)} AND " + " AND ".join(f'"{term}"*' for term in terms)
+        return "SELECT rowid FROM search.body_text WHERE body_text MATCH %s", [query]
+    query = f"'{scope(company_id)}' & " + " & ".join(f"'{term}':*" for term in terms)
+    return "SELECT body_id FROM search_body WHERE document @@ to_tsquery('simple', %s)", [query]
+
+
+def rebuild() -> int:
+    """Throw the index away and fill it again; returns how many bodies were indexed."""
+    if connection.vendor == "sqlite":
+        with _file() as index:
+            index.executescript(
+                "BEGIN IMMEDIATE; DROP TABLE IF EXISTS body_text; DROP TABLE IF EXISTS watermark; COMMIT;"
+            )
+            index.executescript(_SQLITE)
+    else:
+        prepare()
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE search_body")
+    with transaction.atomic():
+        ToIndex.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
+    return catch_up()
+
+
+def behind() -> int:
+    """How many bodies wait to be indexed."""
+    return ToIndex.objects.count()
