@@ -25,7 +25,11 @@ def mail(number: int) -> bytes:
 
 def sign_in(server: Dovecot, password: str = PASSWORD, *, port: int | None = None) -> imaplib.IMAP4:
     client = imaplib.IMAP4("127.0.0.1", port or server.port, timeout=10)
-    client.login(ALICE, password)
+    try:
+        client.login(ALICE, password)
+    except imaplib.IMAP4.error:
+        client.shutdown()
+        raise
     return client
 
 
@@ -125,7 +129,7 @@ def test_starttls_can_show_a_bad_certificate(mailbox: Dovecot, kind: str, compla
     client = imaplib.IMAP4("localhost", mailbox.port)
     with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
         client.starttls(ssl.create_default_context(cafile=str(mailbox.ca_file)))
-    client.shutdown()
+    client.file.close()
 
 
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
