@@ -98,7 +98,13 @@ def _picture(page: Page, options: argparse.Namespace, path: str, suffix: str, tr
     page.goto(options.base + path)
     page.wait_for_load_state("networkidle")
     name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
+    width, height = SIZES[suffix.split("-")[0]]
+    if not options.window:
+        # A window as tall as the page puts what is fixed to its edges where a reader sees it, instead of in the middle.
+        tall = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": width, "height": max(height, tall)})
     page.screenshot(path=options.out / f"{name}-{suffix}.png", full_page=not options.window)
+    page.set_viewport_size({"width": width, "height": height})
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if overflow > 0:
         troubles.append(f"{path} ({suffix}): the page is {overflow} px wider than the window")

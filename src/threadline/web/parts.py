@@ -23,7 +23,7 @@ LONG = {"name": "Wolfeschlegelsteinhausenbergerdorff Maximiliane", "kind": "cand
 
 
 class SampleForm(forms.Form):
-    address = forms.EmailField(label="Your email address", help_text="The one your candidates write to.")
+    address = forms.CharField(label="Your email address", help_text="The one your candidates write to.")
     host = forms.CharField(label="Server", required=False)
     security = forms.ChoiceField(
         label="Security", choices=[("tls", "TLS"), ("starttls", "STARTTLS"), ("none", "None (not protected)")]

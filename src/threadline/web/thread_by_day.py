@@ -14,11 +14,10 @@ from datetime import date
 from threadline.web.times import MONTHS
 
 STEP = 10
-HEIGHT = 84
+HEIGHT = 88
 AXIS = 34
-TALLEST_RECEIVED = 26
-TALLEST_SENT = 18
-LABELS = 72
+TALLEST = 26
+LABELS = 80
 # The widest common system fonts (Verdana, DejaVu Sans) need 7.6 px for an average letter of 12 px text.
 LETTER = 7.6
 
@@ -114,14 +113,14 @@ def _bars(days: Sequence[Day], breaks: Sequence[Break]) -> Iterable[Bar]:
             continue
         yield Bar(
             x=index * STEP + 3,
-            received=_height(d.received, most, TALLEST_RECEIVED),
-            sent=_height(d.sent, most, TALLEST_SENT),
+            received=_height(d.received, most),
+            sent=_height(d.sent, most),
             recovered=bool(around),
         )
 
 
-def _height(count: int, most: int, tallest: int) -> int:
-    return max(2, round(count / most * tallest)) if count else 0
+def _height(count: int, most: int) -> int:
+    return max(2, round(count / most * TALLEST)) if count else 0
 
 
 def _whole(width: int, gaps: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:

@@ -61,6 +61,12 @@ def exact(moment: datetime, now: datetime) -> str:
     return f"{DAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M:%S}"
 
 
+def dated(moment: datetime, now: datetime) -> str:
+    """ "2 April 2026, 11:06", always with its year."""
+    local, _ = _local(moment, now)
+    return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
 def heading(moment: datetime, now: datetime) -> str:
     """The heading over a day's rows: "Today", "Yesterday", "Thu 4 June", "4 June 2025"."""
     local, today = _local(moment, now)

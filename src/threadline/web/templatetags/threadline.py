@@ -26,13 +26,14 @@ FORMS = {
     "inline": times.inline,
     "clock": times.clock,
     "day": times.day,
+    "dated": times.dated,
     "exact": times.exact,
 }
 
 
 @register.filter
 def when(moment: datetime | None, form: str = "full") -> SafeString | str:
-    """`<time>` in the company's zone; `form` is full, inline, clock, day or exact. Nothing for None."""
+    """`<time>` in the company's zone; `form` is full, inline, clock, day, dated or exact. Nothing for None."""
     if moment is None:
         return ""
     now = clock.now()
