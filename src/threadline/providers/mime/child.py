@@ -1,0 +1,103 @@
+"""The process that reads mail for `Parser`: `python -I -m threadline.providers.mime.child MEMORY SECONDS`.
+
+It limits itself before it reads anything, answers batches of tasks until its input ends, and ends with its parent,
+which holds the other end of that input. It writes nothing but answers.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from threadline.domain.messages import ParsedMessage
+from threadline.providers.contract import Content, RemoteItem
+from threadline.providers.mime import frames
+from threadline.providers.mime.parse import headers_only, parse
+
+_NO_ITEM = RemoteItem(remote_id="", size=0, received_at=None)
+
+
+def main(memory: int, seconds: int) -> None:
+    """Answer tasks from standard input on standard output."""
+    _limit(memory)
+    tasks_of = msgspec.msgpack.Decoder(list[frames.Task])
+    encode = msgspec.msgpack.Encoder().encode
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    _write(target, frames.READY)
+    while (frame := _read(source)) is not None:
+        tasks = tasks_of.decode(frame)
+        del frame
+        for task in tasks:
+            _limit_cpu(seconds)
+            _write(target, encode(_answer(task)))
+
+
+def _answer(task: frames.Task) -> frames.Answer:
+    try:
+        return _do(task)
+    except MemoryError:
+        os._exit(frames.OUT_OF_MEMORY)
+    except Exception as error:  # noqa: BLE001  whatever it is, it concerns this message and no other
+        return frames.Failed(type(error).__name__)
+
+
+def _do(task: frames.Task) -> frames.Answer:
+    if isinstance(task, frames.Parse):
+        return frames.Parsed(_parsed(task))
+    if isinstance(task, frames.ReadHeader):
+        return frames.Parsed(headers_only(task.block, task.defect))
+    if isinstance(task, frames.Sanitise):
+        from threadline.providers.mime.sanitise import clean_html
+
+        return frames.Sanitised(clean_html(task.html, task.allow_remote))
+    from threadline.providers.mime.extract import extract_part
+
+    try:
+        return frames.Extracted(extract_part(task.raw, task.part))
+    except KeyError:
+        return frames.Extracted(None)
+
+
+def _parsed(task: frames.Parse) -> ParsedMessage:
+    return parse(Content(_NO_ITEM, task.raw, task.whole, task.parts, task.structure))
+
+
+def _limit(memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold mail
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))  # it writes no files
+
+
+def _limit_cpu(seconds: int) -> None:
+    """Let the system kill this process after `seconds` more of CPU time, should the parent not be there to do it."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(usage.ru_utime + usage.ru_stime) + seconds + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+def _read(source: BinaryIO) -> bytes | None:
+    head = source.read(frames.LENGTH.size)
+    if len(head) < frames.LENGTH.size:
+        return None
+    (length,) = frames.LENGTH.unpack(head)
+    body = source.read(length)
+    return body if len(body) == length else None
+
+
+def _write(target: BinaryIO, payload: bytes) -> None:
+    target.write(frames.LENGTH.pack(len(payload)))
+    target.write(payload)
+    target.flush()
+
+
+if __name__ == "__main__":
+    try:
+        main(memory=int(sys.argv[1]), seconds=int(sys.argv[2]))
+    except MemoryError:
+        os._exit(frames.OUT_OF_MEMORY)
+    except BrokenPipeError:
+        os._exit(0)  # the parent is gone

@@ -1,0 +1,162 @@
+"""One child process and the pipes to it: send a batch, collect its answers until it is done, dies or is out of time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import IO
+
+import msgspec
+
+from threadline.domain.errors import ThreadlineError
+from threadline.providers.mime import frames
+
+_START_SECONDS = 60.0  # a cold disk and a busy machine; usually a tenth of a second
+_CHUNK = 1 << 18
+_PIPE_BYTES = 1 << 20  # a batch fits: the two processes work side by side instead of taking turns
+_encode = msgspec.msgpack.Encoder().encode
+_answer_of: msgspec.msgpack.Decoder[frames.Answer] = msgspec.msgpack.Decoder(frames.Answer)
+
+
+class Reason(Enum):
+    """Why a child did not answer."""
+
+    CRASHED = "crashed"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+
+
+class ParserUnavailable(ThreadlineError):
+    """The process that reads emails cannot be started on this machine."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The answers that came, in the order of the tasks; fewer than tasks when the child is dead, for `reason`."""
+
+    answers: list[frames.Answer] = field(default_factory=list)
+    reason: Reason | None = None
+
+
+class Process:
+    """A running child. After an outcome with a reason it is dead and its object is of no more use."""
+
+    def __init__(self, memory_limit: int, seconds: float) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the child
+        command = [sys.executable, "-I", "-m", "threadline.providers.mime.child"]
+        self._child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [*command, str(memory_limit), str(int(seconds + 1))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={"LANG": "C.UTF-8"},  # no secret of ours is within its reach
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is for the parent, which then closes it
+        )
+        assert self._child.stdin is not None and self._child.stdout is not None  # noqa: S101  they are pipes
+        self._stdin, self._stdout = self._child.stdin, self._child.stdout
+        for pipe in (self._stdin, self._stdout):
+            os.set_blocking(pipe.fileno(), False)
+            with contextlib.suppress(OSError):  # an ordinary user's share of pipe memory may be used up
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._received = bytearray()
+        self.handled = 0
+        self._wait_until_ready()
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def run(self, tasks: Sequence[frames.Task], seconds: float) -> Outcome:
+        """The answers to all tasks, within `seconds` for all of them together."""
+        outcome = Outcome()
+        deadline = time.monotonic() + seconds
+        payload = _encode(tasks)
+        try:
+            self._send(frames.LENGTH.pack(len(payload)), deadline)
+            self._send(payload, deadline)
+            del payload
+            while len(outcome.answers) < len(tasks):
+                outcome.answers.append(_answer_of.decode(self._receive(deadline)))
+        except TimeoutError:
+            self.kill()
+            outcome.reason = Reason.TIMED_OUT
+        except (OSError, EOFError, msgspec.MsgspecError):
+            outcome.reason = self._cause_of_death()
+        self.handled += len(outcome.answers)
+        return outcome
+
+    def kill(self) -> None:
+        """End it at once. Harmless when it has ended."""
+        self._child.kill()
+        self._child.wait()
+        self._stdin.close()
+        self._stdout.close()
+        self._errors.close()
+
+    def _wait_until_ready(self) -> None:
+        try:
+            ready = self._receive(time.monotonic() + _START_SECONDS) == frames.READY
+        except (OSError, EOFError):
+            ready = False
+        if not ready:
+            reason = self._cause_of_death()
+            raise ParserUnavailable(f"The process that reads emails did not start ({reason.value}).")
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(self._stdin.fileno(), select.POLLOUT, deadline)
+            view = view[os.write(self._stdin.fileno(), view[:_CHUNK]) :]
+
+    def _receive(self, deadline: float) -> bytes:
+        head = self._take(frames.LENGTH.size, deadline)
+        (length,) = frames.LENGTH.unpack(head)
+        if length > frames.LARGEST_ANSWER:
+            raise EOFError
+        return self._take(length, deadline)
+
+    def _take(self, length: int, deadline: float) -> bytes:
+        while len(self._received) < length:
+            self._wait(self._stdout.fileno(), select.POLLIN, deadline)
+            chunk = os.read(self._stdout.fileno(), _CHUNK)
+            if not chunk:
+                raise EOFError
+            self._received += chunk
+        taken = bytes(self._received[:length])
+        del self._received[:length]
+        return taken
+
+    @staticmethod
+    def _wait(descriptor: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError
+
+    def _cause_of_death(self) -> Reason:
+        """Its exit status and what its allocator said. What it wrote is never logged: it may hold mail."""
+        try:
+            status = self._child.wait(timeout=1)  # a closed pipe comes a moment before the end
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            status = self._child.wait()
+        self._errors.seek(0)
+        said = self._errors.read(65536)
+        self.kill()
+        if status == -signal.SIGXCPU:
+            return Reason.TIMED_OUT
+        if status == frames.OUT_OF_MEMORY or b"memory allocation of" in said or b"MemoryError" in said:
+            return Reason.OUT_OF_MEMORY
+        return Reason.CRASHED
