@@ -31,19 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "invariant(*names): the promises of the sync (I1 to I12) this test proves"
-    )
-    config.addinivalue_line(
-        "markers", "tries_the_network(why): the program may try; the guard refuses it all the same"
-    )
+    config.addinivalue_line("markers", "invariant(*names): the promises of the sync (I1 to I12) this test proves")
+    config.addinivalue_line("markers", "tries_the_network(why): the program may try; the guard refuses it all the same")
     if config.getoption("--database") != os.environ["THREADLINE_TEST_DATABASE"]:
         raise pytest.UsageError("give --database on the command line: it is read before pytest's own options")
 
 
 def pytest_report_header() -> str:
     kind = "all cases (THREADLINE_LONG=1)" if sweep.is_long() else "sampled"
-    return f"threadline: database {os.environ['THREADLINE_TEST_DATABASE']}, sweeps {kind}, THREADLINE_TEST_SEED={sweep.seed()}"
+    database = os.environ["THREADLINE_TEST_DATABASE"]
+    return f"threadline: database {database}, sweeps {kind}, THREADLINE_TEST_SEED={sweep.seed()}"
 
 
 @pytest.fixture(autouse=True)

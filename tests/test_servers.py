@@ -61,9 +61,7 @@ def test_mail_is_filed_removed_and_marked(mailbox: Dovecot) -> None:
     mailbox.set_flags(ALICE, "m2@acme.test", ["\\Flagged"])
     seen = mailbox.snapshot(ALICE)
     assert [one.message_id for one in seen["Clients/Acme"].messages.values()] == ["m0@acme.test"]
-    assert [(one.message_id, one.flags) for one in seen["INBOX"].messages.values()] == [
-        ("m2@acme.test", {"\\Flagged"})
-    ]
+    assert [(one.message_id, one.flags) for one in seen["INBOX"].messages.values()] == [("m2@acme.test", {"\\Flagged"})]
 
 
 def test_a_new_uidvalidity_keeps_the_mail(mailbox: Dovecot) -> None:
@@ -164,9 +162,7 @@ def test_pymap_keeps_mail_over_a_restart_and_has_no_condstore(pymap_server: Pyma
 def test_postgres_gives_each_test_an_empty_database(postgres_url: str) -> None:
     with psycopg.connect(postgres_url) as connection:
         connection.execute("CREATE TABLE mine (id int)")
-        (tables,) = connection.execute(
-            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-        ).fetchone() or (0,)
+        (tables,) = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() or (0,)
     assert tables == 1
 
 

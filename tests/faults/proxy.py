@@ -80,9 +80,7 @@ class Counts:
 class FaultProxy:
     """Listens on a free loopback port and passes to `target_port`; its own thread, a context manager."""
 
-    def __init__(
-        self, target_port: int, *, target_host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, target_port: int, *, target_host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         """`tls` makes the proxy terminate TLS towards the client, with that context's certificate."""
         self._target = (target_host, target_port)
         self._tls = tls
@@ -201,8 +199,9 @@ class FaultProxy:
                 upstream_writer.close()
 
     async def _while(self, condition: Callable[[], bool]) -> None:
-        while condition():
-            await asyncio.sleep(0.02)  # noqa: ASYNC110  # the behaviour is changed from another thread
+        # The behaviour is changed from another thread, so there is no asyncio.Event to wait for.
+        while condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
     async def _pass(self, connection: int, stream: _Stream) -> None:
         """Move one direction; reading never waits for the delay of what was read, so that latency is not rate."""
@@ -252,10 +251,11 @@ class FaultProxy:
         size = len(data) if rate is None else max(1, int(rate / 50))
         for start in range(0, len(data), size):
             piece = data[start : start + size]
+            stream.passed += len(piece)
+            # Before it is sent: a test reads the counts as soon as its client has the answer.
+            self._counts.add(connection, stream.direction, len(piece))
             stream.writer.write(piece)
             await stream.writer.drain()
-            stream.passed += len(piece)
-            self._counts.add(connection, stream.direction, len(piece))
             if rate is not None:
                 await asyncio.sleep(len(piece) / rate)
 

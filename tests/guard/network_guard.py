@@ -21,7 +21,7 @@ _RESOLVING = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyadd
 _DNS = 53
 
 
-class NetworkBlocked(OSError):  # noqa: N818  # read as a sentence
+class NetworkBlocked(OSError):  # read as a sentence
     """A test tried to reach something that is not on this machine."""
 
 

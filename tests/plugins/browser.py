@@ -70,9 +70,7 @@ def browser_log() -> BrowserLog:
 
 @pytest.fixture
 def context(browser: Browser, browser_log: BrowserLog) -> Iterator[BrowserContext]:
-    made = browser.new_context(
-        viewport={"width": 1280, "height": 800}, locale="en-GB", timezone_id="Europe/London"
-    )
+    made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", timezone_id="Europe/London")
     made.set_default_timeout(15_000)
     browser_log.watch(made)
     yield made

@@ -58,7 +58,7 @@ def prepare() -> None:
 def _guard_the_network() -> None:
     if "network_guard" not in sys.modules:  # a worker has it from its start, by way of sitecustomize
         sys.path.append(str(GUARD))
-        import network_guard
+        import network_guard  # noqa: PLC0415  # found by the path just added
 
         network_guard.install()
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -78,8 +78,8 @@ def _start_postgres() -> None:
 
 
 def _load_django() -> None:
-    import django
-    from django.conf import settings
+    import django  # noqa: PLC0415  # stays out of a run with --database=none
+    from django.conf import settings  # noqa: PLC0415
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "threadline.config.settings"
     # The production hash takes a third of a second each time, by design.

@@ -63,9 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         needs = {name for mark in item.iter_markers("needs") for name in mark.args}
-        needs |= {
-            need for fixture, need in _BY_FIXTURE.items() if fixture in getattr(item, "fixturenames", ())
-        }
+        needs |= {need for fixture, need in _BY_FIXTURE.items() if fixture in getattr(item, "fixturenames", ())}
         if config.getoption("--database") == "postgres":
             needs.add("postgres")
         for need in sorted(needs):
@@ -101,9 +99,7 @@ class NotRun:
             count = f"{len(tests)} test{'s' if len(tests) > 1 else ''}"
             if reason.startswith(_PREFIX + "needs "):
                 program = reason.removeprefix(_PREFIX + "needs ")
-                sentence = (
-                    f"{count} need{'' if len(tests) > 1 else 's'} {program}: install with `make test-deps`"
-                )
+                sentence = f"{count} need{'' if len(tests) > 1 else 's'} {program}: install with `make test-deps`"
             else:
                 sentence = f"{count}: {reason.removeprefix(_PREFIX)}"
             terminalreporter.write_line(f"{_PREFIX}{sentence}")

@@ -59,9 +59,7 @@ class Authority:
             critical=True,
         )  # fmt: skip
         certificate = own.sign(self._key, hashes.SHA256())
-        self.ca_file = write_file(
-            folder / "ca.pem", certificate.public_bytes(serialization.Encoding.PEM), mode=0o644
-        )
+        self.ca_file = write_file(folder / "ca.pem", certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
         self._pairs: dict[Kind, Pair] = {}
 
     def pair(self, kind: Kind) -> Pair:
@@ -101,12 +99,8 @@ class Authority:
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, start: dt.datetime, end: dt.datetime
     ) -> x509.CertificateBuilder:
         builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
-        builder = (
-            builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
-        )
-        builder = builder.add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-        )
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
         )

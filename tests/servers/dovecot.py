@@ -165,9 +165,7 @@ class Dovecot:
             self.folder = opening.enter_context(process.private_folder("tl-dovecot-"))
             for name in ("run", "state", "homes", "passwords"):
                 process.make_folder(self.folder / name)
-            process.write_file(
-                self.folder / "check-password", _CHECK_PASSWORD.format(folder=self.folder), mode=0o700
-            )
+            process.write_file(self.folder / "check-password", _CHECK_PASSWORD.format(folder=self.folder), mode=0o700)
             self._authority = certificates.Authority(self.folder)
             self._introspection = opening.enter_context(Introspection())
             process.write_file(self.folder / "oauth2.conf", _OAUTH2.format(url=self._introspection.url))
@@ -332,9 +330,7 @@ class Dovecot:
             raise process.ServerFailed(f"no email with Message-ID {message_id} in {folder} of {user}")
 
     def _run_doveadm(self, arguments: Sequence[str], *, check: bool) -> subprocess.CompletedProcess[bytes]:
-        return process.run(
-            [self._doveadm, "-c", self._configuration, *arguments], cwd=self.folder, check=check
-        )
+        return process.run([self._doveadm, "-c", self._configuration, *arguments], cwd=self.folder, check=check)
 
     def _put_certificate(self, kind: certificates.Kind) -> None:
         pair = self._authority.pair(kind)

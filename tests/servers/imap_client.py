@@ -17,7 +17,7 @@ _BATCH = 100
 imaplib._MAXLINE = 20_000_000  # type: ignore[attr-defined]
 
 
-class Refused(RuntimeError):  # noqa: N818  # a fact about the server, read as a sentence
+class Refused(RuntimeError):  # a fact about the server, read as a sentence
     """The server answered NO or BAD; the text is its own."""
 
 
@@ -170,11 +170,7 @@ def _folders(client: imaplib.IMAP4) -> list[str]:
     for line in _checked(client.list('""', "*")):
         text = b" ".join(line) if isinstance(line, tuple) else line
         match = re.match(rb'\((?P<flags>[^)]*)\) (?:"[^"]*"|NIL) (?P<name>.*)', text, re.DOTALL)
-        if (
-            match is None
-            or rb"\noselect" in match["flags"].lower()
-            or rb"\nonexistent" in match["flags"].lower()
-        ):
+        if match is None or rb"\noselect" in match["flags"].lower() or rb"\nonexistent" in match["flags"].lower():
             continue
         name = line[1] if isinstance(line, tuple) else match["name"]
         plain = name.decode("ascii")
@@ -189,13 +185,10 @@ def _look(client: imaplib.IMAP4, name: str, announced: frozenset[str]) -> Folder
     items = "UIDVALIDITY UIDNEXT" + (" HIGHESTMODSEQ" if "CONDSTORE" in announced else "")
     (status,) = _checked(client.status(wire, f"({items})"))
     facts = {
-        key.upper(): int(value)
-        for key, value in re.findall(r"([A-Z]+) (\d+)", status.decode().rpartition("(")[2])
+        key.upper(): int(value) for key, value in re.findall(r"([A-Z]+) (\d+)", status.decode().rpartition("(")[2])
     }
     _checked(client.select(wire, readonly=True))
-    answers = _checked(
-        client.uid("FETCH", "1:*", "(UID FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
-    )
+    answers = _checked(client.uid("FETCH", "1:*", "(UID FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"))
     return FolderSnapshot(
         uidvalidity=facts["UIDVALIDITY"],
         uidnext=facts["UIDNEXT"],

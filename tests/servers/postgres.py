@@ -92,7 +92,5 @@ class PostgresServer:
         return self.url(name)
 
     def _ready(self) -> bool:
-        answer = process.run(
-            [self._programs / "pg_isready", "-q", "-h", self.folder], cwd=self.folder, check=False
-        )
+        answer = process.run([self._programs / "pg_isready", "-q", "-h", self.folder], cwd=self.folder, check=False)
         return answer.returncode == 0

@@ -27,11 +27,11 @@ LOOPBACK = "127.0.0.1"
 PORT_RANGE = range(21000, 32000)
 
 
-class ServerMissing(RuntimeError):  # noqa: N818  # read as a sentence: the server is missing
+class ServerMissing(RuntimeError):  # read as a sentence: the server is missing
     """The program is not installed. The tests that need it are reported as not run."""
 
 
-class ServerFailed(RuntimeError):  # noqa: N818
+class ServerFailed(RuntimeError):
     """The program is installed and did not start or answer. Carries its log."""
 
 
@@ -55,9 +55,7 @@ def free_port() -> int:
 
 def find_program(name: str, *places: str) -> Path:
     """The program's path, also where Debian puts it outside an ordinary user's PATH."""
-    found = shutil.which(
-        name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", *places])
-    )
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", *places]))
     if found is None:
         raise ServerMissing(f"{name} is not installed")
     return Path(found)

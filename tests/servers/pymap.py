@@ -1,6 +1,7 @@
 """An IMAP server with neither CONDSTORE nor SPECIAL-USE: pymap, in a process of its own, mail on disk.
 
-The same small interface as `Dovecot`. It is slow (500 emails a second) and announces MOVE, UIDPLUS and OBJECTID. Its mail survives `stop` and `start`.
+The same small interface as `Dovecot`. It is slow (500 emails a second) and announces MOVE, UIDPLUS and OBJECTID.
+Its mail survives `stop` and `start`.
 """
 
 import contextlib
@@ -35,15 +36,10 @@ class PymapServer:
             self.port = process.free_port()
             # As ourselves: `nobody` could not read a Python under a home folder, and pymap needs no other user.
             self._daemon = Daemon(
-                [sys.executable, "-W", "ignore", "-c", _PROGRAM, "--host", LOOPBACK, "--port", str(self.port)]
-                + [
-                    "--host",
-                    LOOPBACK,
-                    "--port",
-                    str(self.port),
-                    "--no-tls",
-                    "maildir",
-                    str(self.folder / "mail"),
+                [
+                    *(sys.executable, "-W", "ignore", "-c", _PROGRAM),
+                    *("--host", LOOPBACK, "--port", str(self.port), "--no-tls"),
+                    *("maildir", self.folder / "mail"),
                 ],
                 self.folder,
                 self.folder / "output",
