@@ -27,7 +27,5 @@ def now() -> datetime:
         return real + timedelta(seconds=float(text))
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(
-            f"{named} holds {text!r}; expected an RFC 3339 time with an offset, or seconds like +86400"
-        )
+        raise ValueError(f"{named} holds {text!r}; expected an RFC 3339 time with an offset, or seconds like +86400")
     return moment.astimezone(UTC)

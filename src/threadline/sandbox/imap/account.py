@@ -117,13 +117,11 @@ class Account:
 
     def _read_folders(self) -> Iterator[Folder]:
         for key, name, validity, following, modseq, use, subscribed, recent in self._db.execute(
-            "select id, name, uid_validity, uid_next, highest_modseq, special_use, subscribed, recent_from"
-            " from folder"
+            "select id, name, uid_validity, uid_next, highest_modseq, special_use, subscribed, recent_from from folder"
         ).fetchall():
             folder = Folder(key, name, validity, following, modseq, use, bool(subscribed), recent)
             for uid, flags, *rest in self._db.execute(
-                "select uid, flags, modseq, received, zone, size, content from message"
-                " where folder = ? order by uid",
+                "select uid, flags, modseq, received, zone, size, content from message where folder = ? order by uid",
                 (key,),
             ):
                 folder.uids.append(uid)
@@ -193,9 +191,7 @@ class Account:
         """Rename a folder and those below it; UIDs and UIDVALIDITY stay with the messages."""
         self.folder(old)
         moves = {
-            name: new + name[len(old) :]
-            for name in self.folders
-            if name == old or name.startswith(old + DELIMITER)
+            name: new + name[len(old) :] for name in self.folders if name == old or name.startswith(old + DELIMITER)
         }
         taken = set(moves.values()) & (set(self.folders) - set(moves))
         if taken:
@@ -227,8 +223,7 @@ class Account:
             )
             next_uid = shift + len(renamed)
             self._db.execute(
-                "update folder set uid_validity = ?, uid_next = ?, highest_modseq = highest_modseq + 1"
-                " where id = ?",
+                "update folder set uid_validity = ?, uid_next = ?, highest_modseq = highest_modseq + 1 where id = ?",
                 (validity, next_uid, folder.id),
             )
         folder.rows = {renamed[uid]: replace(row, uid=renamed[uid]) for uid, row in folder.rows.items()}
@@ -248,9 +243,7 @@ class Account:
             for uid, message in enumerate(messages, folder.uid_next):
                 raw = _BARE_NEWLINE.sub(b"\r\n", message.raw)
                 cut = header_end(raw)
-                stored = self._db.execute(
-                    "insert into content (header, body) values (?, ?)", (raw[:cut], raw[cut:])
-                )
+                stored = self._db.execute("insert into content (header, body) values (?, ?)", (raw[:cut], raw[cut:]))
                 offset = message.received.utcoffset() or timedelta()
                 moment, zone = int(message.received.timestamp()), int(offset.total_seconds() // 60)
                 row = Row(uid, message.flags, modseq, moment, zone, len(raw), int(stored.lastrowid or 0))
@@ -261,9 +254,7 @@ class Account:
     def copy(self, source: Folder, uids: Sequence[int], target: Folder) -> list[int]:
         """Copy messages to another folder, with flags and INTERNALDATE; their new UIDs."""
         modseq = target.highest_modseq + 1
-        made = [
-            replace(source.rows[uid], uid=new, modseq=modseq) for new, uid in enumerate(uids, target.uid_next)
-        ]
+        made = [replace(source.rows[uid], uid=new, modseq=modseq) for new, uid in enumerate(uids, target.uid_next)]
         with self._transaction():
             self._insert(target, made, modseq)
         return self._announce_new(target, made, modseq)
@@ -273,10 +264,7 @@ class Account:
         arrived, left = target.highest_modseq + 1, source.highest_modseq + 1
         if source is target:
             left = arrived + 1
-        made = [
-            replace(source.rows[uid], uid=new, modseq=arrived)
-            for new, uid in enumerate(uids, target.uid_next)
-        ]
+        made = [replace(source.rows[uid], uid=new, modseq=arrived) for new, uid in enumerate(uids, target.uid_next)]
         with self._transaction():
             self._insert(target, made, arrived)
             self._remove(source, uids, left)
@@ -321,15 +309,11 @@ class Account:
 
     def header(self, row: Row) -> bytes:
         """The header of a message, with the empty line."""
-        return bytes(
-            self._db.execute("select header from content where id = ?", (row.content,)).fetchone()[0]
-        )
+        return bytes(self._db.execute("select header from content where id = ?", (row.content,)).fetchone()[0])
 
     def raw(self, row: Row) -> bytes:
         """The whole message."""
-        header, body = self._db.execute(
-            "select header, body from content where id = ?", (row.content,)
-        ).fetchone()
+        header, body = self._db.execute("select header, body from content where id = ?", (row.content,)).fetchone()
         return bytes(header) + bytes(body)
 
     # -- inside a transaction ------------------------------------------------------------------------------
@@ -365,15 +349,11 @@ class Account:
         )
 
     def _remove(self, folder: Folder, uids: Sequence[int], modseq: int) -> None:
-        self._db.executemany(
-            "delete from message where folder = ? and uid = ?", [(folder.id, uid) for uid in uids]
-        )
+        self._db.executemany("delete from message where folder = ? and uid = ?", [(folder.id, uid) for uid in uids])
         self._db.execute("update folder set highest_modseq = ? where id = ?", (modseq, folder.id))
 
     def _forget_unused_content(self) -> None:
-        self._db.execute(
-            "delete from content where not exists (select 1 from message where content = content.id)"
-        )
+        self._db.execute("delete from content where not exists (select 1 from message where content = content.id)")
 
     # -- after it ------------------------------------------------------------------------------------------
 

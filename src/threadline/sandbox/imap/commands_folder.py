@@ -86,9 +86,7 @@ async def list_folders(session: Session, cursor: Cursor) -> str:
         returning, status_items = _return_options(cursor)
     cursor.end()
     known = {b"SPECIAL-USE", b"SUBSCRIBED", b"CHILDREN", b"REMOTE", b"RECURSIVEMATCH"}
-    if set(selecting) | set(returning) > known or (
-        (selecting or returning) and not session.options.special_use
-    ):
+    if set(selecting) | set(returning) > known or ((selecting or returning) and not session.options.special_use):
         raise MalformedError("Unknown LIST option")
     if patterns == [""]:
         session.send(b'* LIST (\\Noselect) "/" ""\r\n')
@@ -150,9 +148,7 @@ def _listed(account: Account, reference: str, patterns: list[str]) -> list[tuple
 
 def _list_line(session: Session, word: bytes, account: Account, folder: Folder, *, subscribed: bool) -> bytes:
     below = folder.name + DELIMITER
-    attributes = [
-        "\\HasChildren" if any(name.startswith(below) for name in account.folders) else "\\HasNoChildren"
-    ]
+    attributes = ["\\HasChildren" if any(name.startswith(below) for name in account.folders) else "\\HasNoChildren"]
     if session.options.special_use and folder.special_use:
         attributes.append(folder.special_use)
     if subscribed and folder.subscribed:

@@ -115,9 +115,7 @@ def _descend(part: Part, depth: int, budget: _Budget) -> None:
 
 
 def _split(raw: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
-    delimiter = re.compile(
-        rb"^--" + re.escape(boundary.rstrip()) + rb"(--)?[ \t]*(?:\r?\n|\r?\Z)", re.MULTILINE
-    )
+    delimiter = re.compile(rb"^--" + re.escape(boundary.rstrip()) + rb"(--)?[ \t]*(?:\r?\n|\r?\Z)", re.MULTILINE)
     found: list[tuple[int, int]] = []
     begin: int | None = None
     for match in delimiter.finditer(raw, start, end):

@@ -36,9 +36,7 @@ class BadCharsetError(Exception):
 class Candidate:
     """A message under test. Its header and text are read only when a key asks for them."""
 
-    def __init__(
-        self, account: Account, number: int, row: Row, *, recent: bool, highest: tuple[int, int]
-    ) -> None:
+    def __init__(self, account: Account, number: int, row: Row, *, recent: bool, highest: tuple[int, int]) -> None:
         self.number = number
         self.row = row
         self.recent = recent

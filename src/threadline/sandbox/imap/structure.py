@@ -29,9 +29,7 @@ def _addresses(header: Header, name: bytes, otherwise: bytes = b"NIL") -> bytes:
     found = [address for value in header.all(name) for address in parse_addresses(value)]
     if not found:
         return otherwise
-    listed = (
-        b"(%s %s %s %s)" % (quoted(a.name), quoted(a.route), quoted(a.mailbox), quoted(a.host)) for a in found
-    )
+    listed = (b"(%s %s %s %s)" % (quoted(a.name), quoted(a.route), quoted(a.mailbox), quoted(a.host)) for a in found)
     return b"(" + b"".join(listed) + b")"
 
 
@@ -98,8 +96,6 @@ def _placement(header: Header) -> list[bytes]:
     if declared:
         main, parameters = parse_parameters(declared)
         disposition = b"(" + quoted(main.lower()) + b" " + _parameters(parameters) + b")"
-    languages = [
-        word.strip() for word in (header.get(b"content-language") or b"").split(b",") if word.strip()
-    ]
+    languages = [word.strip() for word in (header.get(b"content-language") or b"").split(b",") if word.strip()]
     language = b"(" + b" ".join(quoted(word) for word in languages) + b")" if languages else b"NIL"
     return [disposition, language, quoted(header.get(b"content-location"))]
