@@ -21,9 +21,10 @@ def recorded() -> str:
 
 @REFUSED
 def test_a_connection_to_another_machine_is_refused_and_recorded() -> None:
-    with socket.socket() as connection, pytest.raises(OSError, match="network blocked by the tests"):
+    with socket.socket() as connection:
         connection.settimeout(1)
-        connection.connect(OUTSIDE)
+        with pytest.raises(OSError, match="network blocked by the tests"):
+            connection.connect(OUTSIDE)
     assert recorded() == "192.0.2.1 port 443\n"
 
 
@@ -67,12 +68,14 @@ def test_a_reserved_name_is_unknown_without_asking_anyone(name: str) -> None:
 
 
 def test_loopback_passes() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(("localhost", server.getsockname()[1]), timeout=2) as client:
-            client.sendall(b"hello")
-            accepted, _ = server.accept()
-            with accepted:
-                assert accepted.recv(5) == b"hello"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(("localhost", server.getsockname()[1]), timeout=2) as client,
+    ):
+        client.sendall(b"hello")
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.recv(5) == b"hello"
     assert recorded() == ""
 
 

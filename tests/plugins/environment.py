@@ -58,7 +58,7 @@ def prepare() -> None:
 def _guard_the_network() -> None:
     if "network_guard" not in sys.modules:  # a worker has it from its start, by way of sitecustomize
         sys.path.append(str(GUARD))
-        import network_guard  # noqa: PLC0415  # found by the path just added
+        import network_guard  # type: ignore[import-not-found]  # noqa: PLC0415  # found by the path just added
 
         network_guard.install()
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)

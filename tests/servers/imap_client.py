@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 _BATCH = 100
 # Python's imaplib refuses longer lines; 100,000 UIDs on one line are legal.
@@ -197,7 +198,7 @@ def _look(client: imaplib.IMAP4, name: str, announced: frozenset[str]) -> Folder
     )
 
 
-def _messages(answers: list) -> list[tuple[int, Seen]]:
+def _messages(answers: list[Any]) -> list[tuple[int, Seen]]:
     found = []
     for position, answer in enumerate(answers):
         if not isinstance(answer, tuple):
@@ -224,7 +225,7 @@ def _messages(answers: list) -> list[tuple[int, Seen]]:
     return found
 
 
-def _checked(answer: tuple) -> list:
+def _checked(answer: tuple[str, list[Any]]) -> list[Any]:
     kind, data = answer
     if kind != "OK":
         raise Refused(f"{kind} {data!r}")

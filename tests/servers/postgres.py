@@ -52,15 +52,9 @@ class PostgresServer:
             self._data.chmod(0o700)
             process.run(
                 [
-                    self._programs / "initdb",
-                    "--no-sync",
-                    "--no-instructions",
-                    "-D",
-                    self._data,
-                    "-U",
-                    self.USER,
-                ]
-                + ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"],
+                    *(self._programs / "initdb", "--no-sync", "--no-instructions", "--auth=trust"),
+                    *("-D", self._data, "-U", self.USER, "--encoding=UTF8", "--locale=C.UTF-8"),
+                ],
                 cwd=self.folder,
             )
             options = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
