@@ -86,9 +86,7 @@ _REFUSED: tuple[tuple[str, str], ...] = (
     ("ff00::/8", "a multicast address"),
     ("2001:db8::/32", "a reserved address"),
     ("3fff::/20", "a reserved address"),
-    ("2001:2::/48", "a reserved address"),
-    ("2001:10::/28", "a reserved address"),
-    ("2001:20::/28", "a reserved address"),
+    ("2001::/23", "a reserved address"),  # IETF protocols; Teredo (RFC 4380) is in it
 )
 REFUSED: tuple[tuple[Network, str], ...] = tuple((ipaddress.ip_network(net), why) for net, why in _REFUSED)
 
@@ -98,17 +96,15 @@ _IPV4_AT_THE_END = tuple(
 )  # mapped (RFC 4291), translated (RFC 2765), compatible (RFC 4291), NAT64 (RFC 6052)
 
 
-def embedded(address: Address) -> tuple[IPv4Address, ...]:
-    """The IPv4 addresses that a packet to this IPv6 address would reach in the end."""
+def embedded(address: Address) -> IPv4Address | None:
+    """The IPv4 address that a packet to this IPv6 address would reach in the end."""
     if isinstance(address, IPv4Address):
-        return ()
+        return None
     if address.sixtofour is not None:
-        return (address.sixtofour,)
-    if address.teredo is not None:
-        return address.teredo
+        return address.sixtofour
     if int(address) > 1 and any(address in net for net in _IPV4_AT_THE_END):
-        return (IPv4Address(int(address) & 0xFFFFFFFF),)
-    return ()
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
 
 
 def refusal(address: Address) -> str | None:
@@ -117,10 +113,9 @@ def refusal(address: Address) -> str | None:
         if address in net:
             return why
     inner = embedded(address)
-    for hidden in inner:
-        if why_hidden := refusal(hidden):
-            return why_hidden
-    if isinstance(address, IPv6Address) and not inner and address not in _GLOBAL_UNICAST:
+    if inner is not None:
+        return refusal(inner)
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return "a reserved address"
     return None
 
@@ -138,7 +133,8 @@ class _Allowance:
             return False
         if self.network is None:
             return self.name == host
-        return any(inner in self.network for inner in (address, *embedded(address)))
+        inner = embedded(address)
+        return address in self.network or (inner is not None and inner in self.network)
 
 
 @lru_cache(maxsize=32)

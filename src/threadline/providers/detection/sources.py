@@ -34,8 +34,7 @@ _OWN_SIGN_IN = "{host} may only accept its provider's own sign-in, and then refu
 
 # Second-level names under which countries register (RFC 1591 style): mail settings are never theirs to give.
 _REGISTRIES = frozenset(
-    ("ac", "co", "com", "edu", "gob", "gouv", "gov", "ltd", "me", "mil", "ne", "net", "nhs", "nom", "or", "org")
-    + ("plc", "sch")
+    ("ac", "co", "com", "edu", "gob", "gouv", "gov", "ltd", "me", "mil", "ne", "net", "nhs", "nom", "or", "org", "sch")
 )
 
 
@@ -165,7 +164,8 @@ def usual_names(inquiry: Inquiry) -> Finding:
     results = [future.result() for future in tries]
     found = tuple(c for c, error in zip(candidates, results, strict=True) if error is None)
     if not found:
-        told = dict.fromkeys(str(error) for error in results if error and error.cause is not Cause.HOST_UNKNOWN)
+        errors = [error for error in results if error]
+        told = dict.fromkeys(str(error) for error in errors if error.cause is not Cause.HOST_UNKNOWN)
         detail = " ".join(told) or f"There are no servers named imap.{inquiry.domain} or mail.{inquiry.domain}."
         silent = all(error.cause is Cause.HOST_SILENT for error in errors)
         return Finding(Outcome.NO_ANSWER if silent else Outcome.NOTHING, detail)

@@ -8,14 +8,24 @@ from functools import lru_cache
 
 # Labels that senders put on bytes of a larger set, after the WHATWG Encoding standard; and names Python does not know.
 _SUPERSETS = {
-    "ansi_x3.4-1968": "ascii", "us-ascii": "ascii", "iso-ir-6": "ascii", "iso-8859-1": "cp1252", "latin1": "cp1252", "l1": "cp1252",
-    "iso_8859-1": "cp1252", "iso8859-1": "cp1252", "latin-1": "cp1252", "iso-8859-9": "cp1254", "iso-8859-11": "cp874", "tis-620": "cp874",
-    "windows-874": "cp874", "gb2312": "gb18030", "gb_2312-80": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "cp936": "gb18030",
-    "euc-cn": "gb18030", "ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "ksc5601": "cp949", "euc-kr": "cp949",
-    "x-windows-949": "cp949", "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932", "x-sjis": "cp932", "windows-31j": "cp932",
-    "big5": "big5hkscs", "x-x-big5": "big5hkscs", "iso-8859-8-i": "iso-8859-8", "iso-8859-8-e": "iso-8859-8", "iso-2022-jp": "iso2022_jp_ext",
-    "unicode-1-1-utf-7": "utf-7", "unicode-1-1-utf-8": "utf-8", "x-mac-roman": "mac_roman", "macintosh": "mac_roman", "utf8mb4": "utf-8",
-}  # fmt: skip
+    label: name
+    for name, labels in {
+        "ascii": "ansi_x3.4-1968 us-ascii iso-ir-6",
+        "cp1252": "iso-8859-1 iso_8859-1 iso8859-1 latin1 latin-1 l1",
+        "cp1254": "iso-8859-9",
+        "cp874": "iso-8859-11 tis-620 windows-874",
+        "gb18030": "gb2312 gb_2312-80 gbk x-gbk cp936 euc-cn",
+        "cp949": "ks_c_5601-1987 ks_c_5601 ksc5601 euc-kr x-windows-949",
+        "cp932": "shift_jis shift-jis sjis x-sjis windows-31j",
+        "big5hkscs": "big5 x-x-big5",
+        "iso-8859-8": "iso-8859-8-i iso-8859-8-e",
+        "iso2022_jp_ext": "iso-2022-jp",
+        "mac_roman": "x-mac-roman macintosh",
+        "utf-7": "unicode-1-1-utf-7",
+        "utf-8": "unicode-1-1-utf-8 utf8mb4",
+    }.items()
+    for label in labels.split()
+}
 # Python codecs that are no character sets of mail: transformations, and quadratic ones.
 _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 _SEVEN_BIT = re.compile(r"utf-7|utf-16|utf-32|iso2022|hz")  # ASCII bytes do not mean ASCII text in these

@@ -16,7 +16,9 @@ import msgspec
 from threadline.domain.messages import ParsedMessage
 from threadline.providers.contract import Content, RemoteItem
 from threadline.providers.mime import frames
+from threadline.providers.mime.extract import extract_part
 from threadline.providers.mime.parse import headers_only, parse
+from threadline.providers.mime.sanitise import clean_html
 
 _NO_ITEM = RemoteItem(remote_id="", size=0, received_at=None)
 
@@ -51,11 +53,7 @@ def _do(task: frames.Task) -> frames.Answer:
     if isinstance(task, frames.ReadHeader):
         return frames.Parsed(headers_only(task.block, task.defect))
     if isinstance(task, frames.Sanitise):
-        from threadline.providers.mime.sanitise import clean_html
-
         return frames.Sanitised(clean_html(task.html, task.allow_remote))
-    from threadline.providers.mime.extract import extract_part
-
     try:
         return frames.Extracted(extract_part(task.raw, task.part))
     except KeyError:

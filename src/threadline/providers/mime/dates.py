@@ -6,18 +6,35 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 
-_MONTHS = {m: i for i, m in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
 _USUAL = re.compile(
     r"\s*(?:[A-Za-z]{2,9}\s*,?)?\s*(\d{1,2})[\s-]+([A-Za-z]{3})[a-z]*\.?[\s-]+(\d{2,4})\s+"
     r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?\s*(?:(?:GMT|UTC|UT)?\s*([+-]\d{4})|([A-Za-z]{1,5}))?(?![\d:])"
 )
 _COMMENT = re.compile(r"\([^()]*\)")
-# Hours from UTC. The first ten are RFC 5322 section 4.3; it says of all others "-0000", these are unambiguous in use.
+# Hours from UTC. The American ones and GMT are RFC 5322 section 4.3; of the others only what is unambiguous.
 _ZONES = {
-    "ut": 0, "gmt": 0, "edt": -4, "est": -5, "cdt": -5, "cst": -6, "mdt": -6, "mst": -7, "pdt": -7, "pst": -8,
-    "utc": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1, "mez": 1, "met": 1, "cest": 2, "mesz": 2, "mest": 2, "eet": 2, "eest": 3,
-    "msk": 3, "hkt": 8, "jst": 9, "kst": 9, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13,
-}  # fmt: skip
+    zone: hours
+    for hours, zones in {
+        -8: "pst",
+        -7: "pdt mst",
+        -6: "mdt cst",
+        -5: "cdt est",
+        -4: "edt",
+        0: "ut utc gmt wet",
+        1: "west bst cet mez met",
+        2: "cest mesz mest eet",
+        3: "eest msk",
+        8: "hkt",
+        9: "jst kst",
+        10: "aest",
+        11: "aedt",
+        12: "nzst",
+        13: "nzdt",
+    }.items()
+    for zone in zones.split()
+}
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 _LONGEST = 200
 
@@ -71,9 +88,7 @@ def _offset(digits: str) -> timedelta:
     return timedelta(hours=hours, minutes=minutes) * (-1 if digits[0] == "-" else 1)
 
 
-def _moment(
-    year: int, month: int, day: int, clock: tuple[int, int, int], offset: timedelta
-) -> datetime:
+def _moment(year: int, month: int, day: int, clock: tuple[int, int, int], offset: timedelta) -> datetime:
     hour, minute, second = clock
     if hour > 24 or minute > 59 or second > 60:  # 24:00:00 and leap seconds are sent
         raise ValueError("no such time")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html as stdlib_html
 import re
 
+from resiliparse.extract.html2text import extract_plain_text
+
 from threadline.providers.mime import limits
 from threadline.providers.mime.charsets import scrub
 
@@ -16,8 +18,6 @@ _BLANK_LINES = re.compile(r"\n[ \t\xa0]*(?:\n[ \t\xa0]*)+")
 
 def text_of(html: str) -> str:
     """The text a reader of the HTML sees, blocks on lines of their own."""
-    from resiliparse.extract.html2text import extract_plain_text  # a third of the start-up, not needed by most mail
-
     html = html[: limits.HTML_CHARS]
     if not html.strip():
         return ""

@@ -23,10 +23,8 @@ def message_id(text: str) -> str | None:
 
 def message_ids(text: str) -> tuple[str, ...]:
     """All ids in their order, each once. Without any bracket: the words that hold an "@"."""
-    if "<" in text:
-        candidates = _BRACKETED.findall(text)
-    else:
-        candidates = [word for word in text.split() if "@" in word]
+    bare = "<" not in text
+    candidates = [word for word in text.split() if "@" in word] if bare else _BRACKETED.findall(text)
     return tuple(dict.fromkeys(found for found in map(_normalised, candidates) if found))
 
 

@@ -28,7 +28,7 @@ class Head:
 
 @dataclass(slots=True)
 class Node:
-    """A part of the structure. A multipart has children; a leaf that is shown has `text`; any other is an attachment."""
+    """A part of the structure. A multipart has children, a leaf that is shown has `text`, others are attachments."""
 
     part: str  # IMAP section number; "" for a multipart at the root
     content_type: str

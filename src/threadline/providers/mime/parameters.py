@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from threadline.providers.mime.charsets import codec, decode
 from threadline.domain.encoded_words import decode_words
+from threadline.providers.mime.charsets import codec, decode
 
 _PARAMETER = re.compile(r';[;\s]*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]|\\.)*)(?:"|\Z)|([^;]*))', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

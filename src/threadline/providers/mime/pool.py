@@ -107,8 +107,8 @@ class Parser:
         if isinstance(answer, frames.Parsed):
             return answer.message
         block = header_block(without_leading_lines(content.raw))
-        answer, _ = self._alone(frames.ReadHeader(block, defects.BODY_KILLED), self._seconds)
-        return answer.message if isinstance(answer, frames.Parsed) else ParseFailure(reason, attempts + 1)
+        header, _ = self._alone(frames.ReadHeader(block, defects.BODY_KILLED), self._seconds)
+        return header.message if isinstance(header, frames.Parsed) else ParseFailure(reason, attempts + 1)
 
     def _alone(self, task: frames.Task, seconds: float) -> tuple[frames.Answer | None, Reason]:
         outcome = self._attempt([task], seconds)

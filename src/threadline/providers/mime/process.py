@@ -64,7 +64,8 @@ class Process:
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for the parent, which then closes it
         )
-        assert self._child.stdin is not None and self._child.stdout is not None  # noqa: S101  they are pipes
+        assert self._child.stdin is not None  # noqa: S101  it is a pipe
+        assert self._child.stdout is not None  # noqa: S101
         self._stdin, self._stdout = self._child.stdin, self._child.stdout
         for pipe in (self._stdin, self._stdout):
             os.set_blocking(pipe.fileno(), False)

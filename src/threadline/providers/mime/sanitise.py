@@ -17,11 +17,11 @@ from threadline.providers.mime.html_text import html_of, plain_rendering
 
 CUT = '<p data-notice="cut">This email is longer than can be shown here. The rest is in the original.</p>'
 
-_TAGS = frozenset(
-    "a abbr address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt em font"
-    " h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub sup table tbody td"
-    " tfoot th thead tr tt u ul var wbr".split()
-)
+_TAG_NAMES = """
+    a abbr address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt em font h1 h2
+    h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub sup table tbody td tfoot th
+    thead tr tt u ul var wbr
+"""
 _DROPPED_WITH_CONTENT = {"script", "style", "title", "template", "noscript", "svg", "math", "object", "iframe", "head"}
 _ATTRIBUTES = {
     "*": {"dir", "lang", "title", "align", "valign", "style", "bgcolor", "width", "height"},
@@ -38,14 +38,14 @@ _ATTRIBUTES = {
     "blockquote": {"cite"},
 }
 # Nothing that moves content over the frame (position, z-index), hides a cost (content) or loads (background, url).
-_STYLES = frozenset(
-    "background-color border border-bottom border-collapse border-color border-left border-radius border-right"
-    " border-spacing border-style border-top border-width color direction display font font-family font-size"
-    " font-style font-variant font-weight height letter-spacing line-height list-style-type margin margin-bottom"
-    " margin-left margin-right margin-top max-height max-width min-width overflow-wrap padding padding-bottom"
-    " padding-left padding-right padding-top table-layout text-align text-decoration text-indent text-transform"
-    " vertical-align white-space width word-break word-spacing word-wrap".split()
-)
+_STYLE_NAMES = """
+    background-color border border-bottom border-collapse border-color border-left border-radius border-right
+    border-spacing border-style border-top border-width color direction display font font-family font-size font-style
+    font-variant font-weight height letter-spacing line-height list-style-type margin margin-bottom margin-left
+    margin-right margin-top max-height max-width min-width overflow-wrap padding padding-bottom padding-left
+    padding-right padding-top table-layout text-align text-decoration text-indent text-transform vertical-align
+    white-space width word-break word-spacing word-wrap
+"""
 _LOADING = re.compile(r"url\s*\(|image\s*\(|image-set|expression|@import|\\", re.IGNORECASE)
 _IGNORED_IN_URLS = re.compile(r"[\x00-\x20]+")  # browsers skip them: "java\nscript:"
 _LINKS = ("http://", "https://", "mailto:", "tel:")
@@ -61,7 +61,7 @@ def clean_html(html: str, allow_remote: bool = False) -> str:
     cut = len(html) > limits.HTML_CHARS
     cleaned = nh3.clean(
         scrub(html[: limits.HTML_CHARS]),
-        tags=set(_TAGS),
+        tags=set(_TAG_NAMES.split()),
         clean_content_tags=_DROPPED_WITH_CONTENT,
         attributes=_ATTRIBUTES,
         attribute_filter=_remote if allow_remote else _held,
@@ -69,7 +69,7 @@ def clean_html(html: str, allow_remote: bool = False) -> str:
         url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
         url_relative="deny",
         set_tag_attribute_values={"a": {"target": "_blank"}},
-        filter_style_properties=set(_STYLES),
+        filter_style_properties=set(_STYLE_NAMES.split()),
     )
     cleaned = cleaned.replace(f' src="{_HELD_BACK}', ' data-src="').replace(f' src="{_ENCLOSED}', ' data-cid="')
     return cleaned + CUT if cut else cleaned
