@@ -61,22 +61,23 @@ class _GuardedTransport(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.raw_host.decode("ascii")
         # httpx hands the extensions of a request on to the redirects it follows.
         deadline: float = request.extensions.setdefault(_DEADLINE, time.monotonic() + self._seconds)
         protected: bool = request.extensions.setdefault(_PROTECTED, request.url.scheme == "https")
         if protected and request.url.scheme != "https":
-            raise Transient(f"{request.url.host} was to be asked without encryption, which we do not follow.")
+            raise Transient(f"{host} was to be asked without encryption, which we do not follow.")
         left = max(deadline - time.monotonic(), 0.001)
         try:
             answer = self._pool.handle_request(_to_core(request, left))
             try:
-                body = self._read(answer, request.url.host)
+                body = self._read(answer, host)
             finally:
                 answer.close()
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-            raise Transient(f"{request.url.host} did not answer as a web server does.", answer=str(error)) from error
+            raise Transient(f"{host} did not answer as a web server does.", answer=str(error)) from error
         except httpcore.TimeoutException as error:
-            raise _silent(request.url.host) from error
+            raise _silent(host) from error
         return httpx.Response(answer.status, headers=answer.headers, content=body)
 
     def _read(self, answer: httpcore.Response, host: str) -> bytes:

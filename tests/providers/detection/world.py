@@ -189,13 +189,15 @@ def _mail_server(context: ssl.SSLContext, greeting: bytes, tls: bool, received: 
             connection: socket.socket = self.request
             if tls:
                 connection = context.wrap_socket(connection, server_side=True)
-            with connection:
+            try:
                 connection.sendall(greeting + b"\r\n")
                 while line := connection.recv(1000):
                     received.append(line)
                     if line.endswith(b"STARTTLS\r\n"):
                         connection.sendall(b"* CAPABILITY IMAP4rev1\r\n" + line.split()[0] + b" OK begin\r\n")
                         connection = context.wrap_socket(connection, server_side=True)
+            finally:
+                connection.close()
 
     class Server(_Quiet, socketserver.ThreadingTCPServer):
         pass

@@ -38,8 +38,8 @@ class Inquiry:
     exchangers: Future[list[str]] = field(default_factory=Future)  # the preferred MX names, asked for once
 
     def seconds(self, at_most: float) -> float:
-        """The time one step may take."""
-        return max(min(at_most, self.deadline - time.monotonic()), 0.0)
+        """The time one step may take, so that its answer is still in time."""
+        return max(min(at_most, self.deadline - time.monotonic() - 0.1), 0.0)
 
     def client(self, at_most: float) -> httpx.Client:
         return guarded_client(self.allow, self.seconds(at_most), resolver=self.means.resolver, tls=self.tls)

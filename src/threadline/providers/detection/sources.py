@@ -7,7 +7,7 @@ and what beats what, is decided in `detect`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -106,7 +106,8 @@ def exchangers_settings(inquiry: Inquiry) -> Finding:
         if host := by_exchanger(exchanger):
             detail = f"{exchanger} receives the mail of {inquiry.domain}: this is {host.name}."
             return of_known_host(inquiry, host, detail)
-    parents = [p for e in exchangers[:1] for p in parent_domains(e) if p != inquiry.domain]
+    names = [name for exchanger in exchangers[:1] if (name := server_name(exchanger, inquiry.domain))]
+    parents = [parent for name in names for parent in parent_domains(name) if parent != inquiry.domain]
     if not parents:
         return Finding(Outcome.NOTHING, "There is no other mail host to ask.")
     asked = [
@@ -122,13 +123,12 @@ def exchangers_settings(inquiry: Inquiry) -> Finding:
 def parent_domains(exchanger: str) -> list[str]:
     """The domains to ask about an MX host: the name without its first label, and the registered domain."""
     labels = exchanger.split(".")
-    if len(labels) < 3:
+    country = len(labels) > 1 and len(labels[-1]) == 2 and labels[-2] in _REGISTRIES
+    registered = 3 if country else 2
+    if len(labels) < registered or not all(labels):
         return []
-    country = len(labels[-1]) == 2 and labels[-2] in _REGISTRIES
-    base = labels[-3:] if country else labels[-2:]
-    candidates = [".".join(labels[1:])] if len(labels) > len(base) else []
-    candidates.append(".".join(base))
-    return [name for name in dict.fromkeys(candidates) if len(name.split(".")) >= len(base)]
+    above = labels[1:] if len(labels) > registered else labels
+    return list(dict.fromkeys((".".join(above), ".".join(labels[-registered:]))))
 
 
 def service_records(inquiry: Inquiry) -> Finding:
@@ -182,7 +182,7 @@ def _try(inquiry: Inquiry, server: ServerSettings) -> ProviderError | None:
 
 
 def _settings_page(inquiry: Inquiry, page: str) -> Finding:
-    host = httpx.URL(page).host
+    host = urlsplit(page).hostname or page
     if not inquiry.seconds(HTTP_SECONDS):
         return Finding(Outcome.NO_ANSWER, f"There was no time left to ask {host}.")
     try:
@@ -192,7 +192,7 @@ def _settings_page(inquiry: Inquiry, page: str) -> Finding:
         if error.cause is Cause.HOST_UNKNOWN and error.certain:
             return Finding(Outcome.NOTHING, f"There is no {host}.")
         return _failed(error)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # ValueError: an "xn--" name that is none
         return Finding(Outcome.REFUSED, f"{host} sent us somewhere we do not follow ({type(error).__name__}).")
     if answer.status_code != 200:
         return Finding(Outcome.NOTHING, f"{host} has no mail settings for this domain.")
