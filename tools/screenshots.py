@@ -98,7 +98,7 @@ def _picture(page: Page, options: argparse.Namespace, path: str, suffix: str, tr
     page.goto(options.base + path)
     page.wait_for_load_state("networkidle")
     name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
-    width, height = SIZES[suffix.split("-")[0]]
+    width, height = SIZES[suffix.split("-", maxsplit=1)[0]]
     if not options.window:
         # A window as tall as the page puts what is fixed to its edges where a reader sees it, instead of in the middle.
         tall = page.evaluate("document.documentElement.scrollHeight")

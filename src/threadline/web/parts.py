@@ -156,7 +156,7 @@ CONDITIONS: list[dict[str, Any]] = [
     {
         "outcome": "unjudged",
         "text": "It is in Threadline’s own Inbox list",
-        "detail": "Judged once its folder counts. If it were absent then, that would be our fault, and we would repair it.",
+        "detail": "Judged once its folder counts. Absent then, it would be our fault, and we would repair it.",
     },
     {
         "outcome": "met",
@@ -226,7 +226,7 @@ def box(now: datetime, today: date) -> dict[str, Any]:
         "state": "interrupted",
         "word": "",
         "lead": "The mail server has not answered for 26 hours",
-        "text": ", and we do not know why. There is nothing you need to change. We keep trying; support can look at it.",
+        "text": ", and we do not know why. There is nothing you need to change. We keep trying by ourselves.",
         "primary": {"text": "Contact support", "icon": "lifebuoy", "url": "#"},
         "others": [
             {"text": "Troubleshoot", "url": "#"},
@@ -245,7 +245,12 @@ def box(now: datetime, today: date) -> dict[str, Any]:
         "breaks": breaks(today),
         "sentence": "1 open break since 11 days · 8 days filled, 214 recovered",
         "events": [
-            {"at": now, "icon": "break", "tone": "bad", "text": "No answer from mail.northgate.example:993, attempt 19"},
+            {
+                "at": now,
+                "icon": "break",
+                "tone": "bad",
+                "text": "No answer from mail.northgate.example:993, attempt 19",
+            },
             {"at": now - timedelta(days=1), "icon": "break", "tone": "warn", "text": "First attempt without an answer"},
             {"at": now - timedelta(days=9), "icon": "check-circle", "tone": "ok", "text": "902 of 902 accounted for"},
         ],
@@ -277,9 +282,18 @@ def timeline(now: datetime) -> list[dict[str, Any]]:
             ("clip", "CV_Anna_Berg_2026.pdf"),
             ("clip", "SAP_S4_certificate.pdf"),
         ),
-        email(1, "sent", "Second interview at Acme", "Could you do Tuesday at 10:00? Jonas and the team will be there."),
-        email(9, "received", "First interview: my impressions", "It was a good talk.", ("folder", "now in Clients/Acme")),
-        {"type": "break", "is_open": True, "title": "Interrupted since 9 June", "text": "Filled when you sign in again."},
+        email(
+            1, "sent", "Second interview at Acme", "Could you do Tuesday at 10:00? Jonas and the team will be there."
+        ),
+        email(
+            9, "received", "First interview: my impressions", "It was a good talk.", ("folder", "now in Clients/Acme")
+        ),
+        {
+            "type": "break",
+            "is_open": True,
+            "title": "Interrupted since 9 June",
+            "text": "Filled when you sign in again.",
+        },
         email(12, "received", "Before the open break", "Nothing is drawn between the caps of an open break."),
         {
             "type": "break",

@@ -19,7 +19,7 @@ from threadline.web.thread_by_day import Break, Day, lay_out
 register = template.Library()
 
 
-# --- times, sizes, names -----------------------------------------------------------------------------------------------
+# --- times, sizes, names
 
 FORMS = {
     "full": times.full,
@@ -80,7 +80,7 @@ def thousands(number: int | None) -> str:
 @register.filter
 def initials(name: str) -> str:
     """Two letters for an avatar: "Anna Berg" is AB, "no-reply@jobboard.example" is N."""
-    words = [word for word in name.split("@")[0].split() if word[0].isalnum()]
+    words = [word for word in name.split("@", maxsplit=1)[0].split() if word[0].isalnum()]
     if not words:
         return next((letter.upper() for letter in name if letter.isalnum()), "?")
     letters = words[0][0] + (words[-1][0] if len(words) > 1 else "")
@@ -100,7 +100,7 @@ def possessive(name: str) -> str:
     return f"{name}’" if name.endswith("s") else f"{name}’s"
 
 
-# --- icons and states --------------------------------------------------------------------------------------------------
+# --- icons and states
 
 
 @register.simple_tag
@@ -139,7 +139,7 @@ def state(name: str, word: str = "", size: str = "") -> dict[str, Any]:
     return {"look": look, "word": word or look.word, "size": size}
 
 
-# --- chips -------------------------------------------------------------------------------------------------------------
+# --- chips
 
 
 @register.inclusion_tag("parts/chip_person.html")
@@ -172,7 +172,7 @@ def chips_people(people: Sequence[Any], why_url: str = "") -> dict[str, Any]:
     }
 
 
-# --- forms -------------------------------------------------------------------------------------------------------------
+# --- forms
 
 
 @register.inclusion_tag("parts/field.html")
@@ -188,7 +188,7 @@ def field(bound: BoundField, label: str = "", icon_name: str = "") -> dict[str, 
     }
 
 
-# --- the thread line by day --------------------------------------------------------------------------------------------
+# --- the thread line by day
 
 
 @register.inclusion_tag("parts/days.html")
