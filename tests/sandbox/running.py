@@ -79,7 +79,7 @@ class Running:
         self.port = await self.server.start()
         self._ready.set()
         await self._stop.wait()
-        await self.server.stop()
+        self.server.stop()
         await asyncio.sleep(0.05)
         self.store.close()
 

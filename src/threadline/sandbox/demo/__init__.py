@@ -3,7 +3,7 @@
 `world(now)` is the whole of it as data; `seed(data_dir, now)` puts it into the sandbox's mailboxes, once.
 """
 
-from threadline.sandbox.demo.seed import PASSWORD, export, seed
-from threadline.sandbox.demo.world import MAILBOX, Company, User, World, world
+from threadline.sandbox.demo.seeding import PASSWORD, export, seed
+from threadline.sandbox.demo.whole import MAILBOX, Company, User, World, world
 
 __all__ = ["MAILBOX", "PASSWORD", "Company", "User", "World", "export", "seed", "world"]

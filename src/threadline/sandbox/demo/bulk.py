@@ -67,7 +67,7 @@ def _newsletter_html(name: str, colour: str, stories: list[tuple[str, str]], uns
     )
     return (
         f"<!doctype html><html><head><style>td {{ max-width: 600px }} a:hover {{ color: red }}</style></head>"
-        f'<body bgcolor="#f3f2ee"><table width="600" align="center" cellpadding="0" cellspacing="0" bgcolor="#ffffff">\n'
+        f'<body bgcolor="#f3f2ee"><table width="600" align="center" cellpadding="0" bgcolor="#ffffff">\n'
         f'<tr><td bgcolor="{colour}" style="padding:24px;color:#ffffff;font:bold 24px Georgia">{html.escape(name)}'
         f"</td></tr>\n{rows}"
         f'<tr><td style="padding:18px 24px;font-size:12px;color:#777">You receive this because you subscribed. '
@@ -88,9 +88,9 @@ def _applications(people: tuple[Character, ...], now: datetime) -> Iterator[Mail
         count = chance.randint(1, 6)
         noun = "applicant" if count == 1 else "applicants"
         text = (
-            f"Your advert {role} in {city} has {count} new {noun}.\n\nMost of them {chance.choice(openings)}. The advert "
-            f"was shown {chance.randint(120, 900)} times this week and stays online for {chance.randint(3, 25)} more "
-            f"days.\n\nSee the applications: https://jobboard.example/adverts/{7000 + number}\n\n"
+            f"Your advert {role} in {city} has {count} new {noun}.\n\nMost of them {chance.choice(openings)}. It was "
+            f"shown {chance.randint(120, 900)} times this week and stays online for {chance.randint(3, 25)} more days."
+            f"\n\nSee the applications: https://jobboard.example/adverts/{7000 + number}\n\n"
             "Please do not answer this email.\n"
         )
         letter = Letter(

@@ -74,8 +74,18 @@ def _play(person: Character, script: scripts.Script, seed: str, begin: datetime,
         letter = _letter(thread, turn, moment)
         old = now - moment > _UNREAD_SINCE
         answered = frozenset({"\\Seen", "\\Answered"}) if old and chance.random() < 0.6 else SEEN
-        yield sent(letter) if turn.by_sofia else inbox(letter, flags=answered if old else frozenset())
+        if turn.by_sofia:
+            yield sent(letter)
+        else:
+            yield inbox(letter, flags=answered if old else frozenset(), folder=_filed(person, now - moment))
         moment = at_work(moment + timedelta(minutes=chance.choice((25, 70, 190, 420, 1300))), chance)
+
+
+def _filed(person: Character, age: timedelta) -> str:
+    """Sofia files what she is done with, as recruiters do: by client, or away."""
+    if person.client == "Acme" and age > timedelta(days=180):
+        return "Clients/Acme"
+    return "Archive" if age > timedelta(days=280) else "INBOX"
 
 
 def _blanks(person: Character, meeting: datetime, chance: random.Random) -> dict[str, str]:

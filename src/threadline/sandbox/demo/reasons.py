@@ -67,7 +67,8 @@ def _lessons(known: dict[str, Character], now: datetime) -> Iterator[_Lesson]:
 
 def _write(sender: Party, now: datetime, days: int, subject: str, text: str, hour: int = 10) -> Letter:
     date = days_ago(now, days, hour)
-    return Letter(sender, (SOFIA,), subject, date, f"{text}\n\n{sender[0].split()[0]}\n")
+    close = SIGNATURE if sender == SOFIA else sender[0].split()[0]
+    return Letter(sender, (SOFIA,), subject, date, f"{text}\n\n{close}\n")
 
 
 def _by_address(known: dict[str, Character], now: datetime) -> Iterator[_Lesson]:
@@ -79,11 +80,12 @@ def _by_address(known: dict[str, Character], now: datetime) -> Iterator[_Lesson]
         "INBOX", (PRIMARY,), "Anna wrote from an address that is on record as secondary.", "secondary_address",
     )  # fmt: skip
     first = _write(SOFIA, now, 11, "A question about your notice period",
-                   f"Hi Marta,\n\nis it three months to the end of the month, or of the quarter?\n\n{SIGNATURE}")  # fmt: skip
+                   "Hi Marta,\n\nis it three months to the end of the month, or of the quarter?")  # fmt: skip
     first = replace(first, to=(("Marta Nowak", known["cand-004"].email),))
     yield _Lesson("sent_to_primary_address", "cand-004", first, "Sent", (), "Sent to the primary address: it shows.")
     answer = _write(("Marta", "marta.private@skrzynka.example"), now, 10, "Re: A question about your notice period",
-                    "Hi Sofia,\n\nsorry for the other address, I am on my phone. It is the end of the quarter.", hour=15)  # fmt: skip
+                    "Hi Sofia,\n\nsorry for the other address, I am on my phone. It is the end of the quarter.",
+                    hour=15)  # fmt: skip
     yield _Lesson(
         "unknown_address_in_known_conversation", "cand-004", replace(answer, references=(first.id,)), "INBOX",
         (PRIMARY,), "Marta answered from an address that is on nobody's record.", "unknown_address_known_conversation",
@@ -175,8 +177,8 @@ def _by_policy(known: dict[str, Character], now: datetime) -> Iterator[_Lesson]:
     )  # fmt: skip
     grace = known["cand-013"]
     hidden = replace(
-        _write(SOFIA, now, 17, "References for the Oslo position", f"Dear Sigrid,\n\nreferences attached to my last "
-               f"message were the right ones after all.\n\n{SIGNATURE}"),
+        _write(SOFIA, now, 17, "References for the Oslo position", "Dear Sigrid,\n\nthe references attached to my "
+               "last message were the right ones after all."),
         to=(("Sigrid Aas", known["cont-005"].email),), bcc=((grace.name, grace.email),),
     )  # fmt: skip
     yield _Lesson("blind_copy", "cand-013", hidden, "Sent", (), "In blind copy, which Sofia's own copy shows.")

@@ -50,13 +50,12 @@ class ImapServer:
             self.port = self._listener.sockets[0].getsockname()[1]
         return self.port
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Refuse new connections and drop those there are, without a word: the machine is gone."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
         self.drop_connections()
-        await asyncio.sleep(0)
 
     def drop_connections(self) -> None:
         """Cut every connection."""

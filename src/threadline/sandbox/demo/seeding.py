@@ -13,7 +13,7 @@ from pathlib import Path
 
 from threadline.sandbox.demo.mails import MARK
 from threadline.sandbox.demo.reasons import Case
-from threadline.sandbox.demo.world import MAILBOX, World, mailbox, world
+from threadline.sandbox.demo.whole import MAILBOX, World, mailbox, world
 from threadline.sandbox.imap import Account, NewMessage, Store
 
 PASSWORD = "sofia-demo"  # noqa: S105  (said to whoever starts the demo)

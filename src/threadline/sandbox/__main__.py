@@ -1,0 +1,39 @@
+"""`python -m threadline.sandbox --data DIR`: see `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from threadline.sandbox.imap import Options
+from threadline.sandbox.program import InUseError, Settings, run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the sandbox; 1 with a sentence where it cannot start."""
+    parser = argparse.ArgumentParser(prog="threadline.sandbox", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the mailboxes, created when missing")
+    parser.add_argument("--imap-port", type=int, default=0, help="0: the one of the last time, else any")
+    parser.add_argument("--control-port", type=int, default=0, help="0: the one of the last time, else any")
+    parser.add_argument("--ready-file", type=Path, help="written when everything listens")
+    parser.add_argument("--empty", action="store_true", help="no demo mailbox")
+    parser.add_argument("--watch-stdin", action="store_true", help="end when standard input does")
+    parser.add_argument("--no-condstore", action="store_true")
+    parser.add_argument("--no-special-use", action="store_true")
+    parser.add_argument("--no-esearch", action="store_true")
+    given = parser.parse_args(arguments)
+    options = Options(not given.no_condstore, not given.no_special_use, not given.no_esearch)
+    settings = Settings(
+        given.data, given.imap_port, given.control_port, given.ready_file, options, not given.empty, given.watch_stdin
+    )
+    try:
+        run(settings)
+    except (InUseError, OSError) as problem:
+        sys.stderr.write(f"The sandbox cannot start: {problem}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
