@@ -9,6 +9,12 @@ from threadline.providers.mime import defects, limits
 from threadline.providers.mime.charsets import guess
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
+# What is taken for a field even after a line that is none; "PS: call me" is not.
+_KNOWN = re.compile(
+    rb"(?:from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|received|return-path|delivered-to"
+    rb"|mime-version|precedence|auto-submitted|content-[a-z-]+|x-[!-9;-~]+|list-[a-z-]+|dkim-[a-z-]+|arc-[a-z-]+)[ \t]*:",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -26,14 +32,17 @@ class Block:
 
 
 def without_leading_lines(raw: bytes) -> bytes:
-    """Some servers put an empty line before the header. Messages with bare CR get line ends (seen from old Macs)."""
+    """Without what stands before the first field: an empty line (seen from servers), the "From " line of an mbox file.
+
+    Messages with bare CR get line ends (seen from old Macs).
+    """
+    if b"\r" in raw[:2000] and b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\r\n")
     if raw[:1] in {b"\r", b"\n"}:
         stripped = raw.lstrip(b"\r\n")
         if _FIELD.match(stripped[:300]):
             raw = stripped
-    if b"\r" in raw[:2000] and b"\n" not in raw:
-        return raw.replace(b"\r", b"\r\n")
-    return raw
+    return raw.partition(b"\n")[2] if raw.startswith(b"From ") and b"\n" in raw[:1000] else raw
 
 
 def header_block(raw: bytes) -> bytes:
@@ -56,40 +65,39 @@ def _end(raw: bytes, start: int, stop: int) -> int:
 def read_block(raw: bytes, start: int = 0, stop: int | None = None) -> Block:
     """The fields between `start` and the empty line.
 
-    A line without a colon ends the header for a strict reader. Here it is left out when more fields follow it before
-    the empty line, and begins the body when none does.
+    A line without a colon ends the header for a strict reader. Here it is left out when more of the header follows it
+    before the empty line, and begins the body when nothing does.
     """
     stop = len(raw) if stop is None else stop
     end = _end(raw, start, stop)
-    block = Block(body=end)
     limit = min(end, start + limits.HEADER_BYTES)
-    if limit < end:
-        block.defects.append(defects.HEADER_CUT)
+    block = Block(body=end)
     values: list[tuple[str, list[bytes]]] = []
-    position = start
-    last_field_end = start
     junk_at: int | None = None
-    for line in raw[start:limit].splitlines(keepends=True) if limit > start else ():
-        at, position = position, position + len(line)
-        content = line.rstrip(b"\r\n")
+    position = start
+    for line in raw[start:limit].split(b"\n"):
+        at, position = position, position + len(line) + 1
+        content = line.rstrip(b"\r")
         if not content:
             continue
         if content[:1] in b" \t" and values and junk_at is None:
             values[-1][1].append(content.strip())
-            last_field_end = position
-        elif found := _FIELD.match(content):
-            values.append((found[1].decode("ascii").lower(), [content[found.end() :].strip()]))
-            last_field_end = position
-            block.repaired = block.repaired or junk_at is not None
+            continue
+        found = _FIELD.match(content)
+        if found is None or (junk_at is not None and not _KNOWN.match(content)):
+            junk_at = at if junk_at is None else junk_at
+            continue
+        if junk_at is not None:
+            block.defects.append(defects.HEADER_JUNK)
             junk_at = None
-        elif junk_at is None:
-            junk_at = at
-    if junk_at is not None and limit == end:
-        block.body, block.repaired = junk_at, True
-        if values:
-            block.body = last_field_end
-    if block.repaired:
-        block.defects.append(defects.HEADER_JUNK if values else defects.NO_HEADER)
+        values.append((found[1].decode("ascii").lower(), [content[found.end() :].strip()]))
+        block.repaired = block.repaired or content[found.end(1) : found.end(1) + 1] != b":"
+    if limit < end:
+        block.defects.append(defects.HEADER_CUT)
+    elif junk_at is not None:
+        block.body = junk_at
+        block.defects.append(defects.HEADER_JUNK)
+    block.repaired = block.repaired or bool(block.defects)
     block.fields = [(name, _text(b" ".join(pieces))) for name, pieces in values]
     return block
 

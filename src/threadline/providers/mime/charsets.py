@@ -44,7 +44,7 @@ def codec(label: str) -> str | None:
         found = codecs.lookup(name)
     except (LookupError, ValueError, UnicodeError):
         return None
-    if found.name in _NOT_CHARSETS or not found._is_text_encoding:  # noqa: SLF001  the only way to tell zip from latin
+    if found.name.replace("-", "_") in _NOT_CHARSETS or not found._is_text_encoding:  # noqa: SLF001  the only way to tell zip from latin
         return None
     return found.name
 

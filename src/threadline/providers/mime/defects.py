@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NO_HEADER = "header: there is none"
 HEADER_CUT = "header: longer than 1 MB, the rest was not read"
-HEADER_JUNK = "header: lines that are no header were left out"
+HEADER_JUNK = "header: broken by lines that belong to no header"
 ADDRESS = "address: a header holds something that is no address"
 RECIPIENTS_CUT = "address: more than 5,000 in one header, the rest was not read"
 DATE = "date: not a date"

@@ -49,7 +49,11 @@ def read_head(block: bytes) -> Head | None:
         return None
     fields: dict[str, list[str]] = {}
     for name, values in mail.headers.items():
+        if name.endswith((" ", "\t")):  # "Subject : ..." (RFC 5322 section 4.5), unknown to it
+            return None
         fields.setdefault(name.lower(), []).extend(values)
+    if not fields:
+        return None
     for name in _READ:
         for value in fields.get(name, ()):
             if "\ufffd" in value or "=?" in value:

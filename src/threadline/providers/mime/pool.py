@@ -97,8 +97,8 @@ class Parser:
                 yield self._message(answer, batch[done], Reason.CRASHED, attempts=1)
                 done += 1
             if outcome.reason is not None and done < len(batch):
-                answer, reason = self._alone(_task(batch[done]), self._seconds)
-                yield self._message(answer, batch[done], reason, attempts=2)
+                again, reason = self._alone(_task(batch[done]), self._seconds)
+                yield self._message(again, batch[done], reason, attempts=2)
                 done += 1
 
     def _message(

@@ -37,7 +37,7 @@ def read_head(block: Block) -> Head:
         addresses[name] = tuple(one for one in found if one.address)
         broken = broken or not (addresses[name] or ":" in value)  # "undisclosed-recipients:;" holds none rightly
     head = head_of(fields, addresses)
-    head.defects[:0] = block.defects
+    head.defects[:0] = dict.fromkeys(block.defects) if block.fields else [defects.NO_HEADER]
     if broken:
         head.defects.append(defects.ADDRESS)
     return head

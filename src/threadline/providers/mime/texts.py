@@ -49,9 +49,11 @@ def base64_bytes(data: bytes) -> tuple[bytes, bool]:
         return binascii.a2b_base64(compact, strict_mode=True), True
     except binascii.Error:
         clean = compact.translate(None, _NOT_BASE64)
-    # Padding in the middle: some senders encode line by line. A single character left over is half a byte.
-    pieces = [piece[: len(piece) - (len(piece) % 4 == 1)] for piece in clean.split(b"=") if piece]
-    return b"".join(binascii.a2b_base64(piece + b"=" * (-len(piece) % 4)) for piece in pieces), False
+    # Padding in the middle: some senders encode line by line. A single character left over is less than a byte.
+    pieces = [piece for piece in clean.split(b"=") if piece]
+    whole = [piece[: len(piece) - (len(piece) % 4 == 1)] for piece in pieces]
+    content = b"".join(binascii.a2b_base64(piece + b"=" * (-len(piece) % 4)) for piece in whole)
+    return content, len(clean) == len(compact) and whole == pieces
 
 
 def content_size(raw: bytes, start: int, stop: int, encoding: str) -> int:
