@@ -17,7 +17,7 @@ from threadline.domain.folders import Role
 from threadline.domain.messages import Address, ParsedMessage
 from threadline.domain.visibility import Verdict, decided_time, explain
 from threadline.providers.contract import Found, Query
-from threadline.providers.mime import headers_only
+from threadline.providers.mime.parse import headers_only
 from threadline.services import facts
 from threadline.services.errors import NotFound
 from threadline.services.policy import policy_of
@@ -271,7 +271,7 @@ def _live_copy(mailbox: Mailbox, hit: Found, parsed: ParsedMessage, folder: Fold
         where_since=None,
         held=_is_held(folder, hit),
         ledger_reason=_ledger_reason(folder, hit),
-        listed=_is_listed(folder, hit),
+        listed=_is_listed(mailbox, folder, hit),
         connected=mailbox.state in facts.CONNECTED,
         last_refresh_at=mailbox.last_refresh_at,
         next_refresh_at=mailbox.next_refresh_at,
@@ -291,9 +291,15 @@ def _ledger_reason(folder: Folder | None, hit: Found) -> str:
     return entry.reason if entry else ""
 
 
-def _is_listed(folder: Folder | None, hit: Found) -> bool:
-    """Whether a completed listing of the folder covered this email (IMAP: its UID is below that listing's UIDNEXT)."""
-    if folder is None or folder.listed_at is None or folder.generation != hit.generation:
+def _is_listed(mailbox: Mailbox, folder: Folder | None, hit: Found) -> bool:
+    """Whether a completed listing of the folder covered this email (IMAP: its UID is below that listing's UIDNEXT).
+
+    A folder that does not count is never listed; there the last completed refresh of the mailbox decides.
+    """
+    if folder is None or not folder.synced:
+        arrived, refreshed = hit.item.received_at, mailbox.last_refresh_at
+        return arrived is not None and refreshed is not None and arrived < refreshed
+    if folder.listed_at is None or folder.generation != hit.generation:
         return False
     if folder.listed_up_to.isdecimal():
         return int(hit.item.remote_id) < int(folder.listed_up_to)

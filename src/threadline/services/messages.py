@@ -34,7 +34,7 @@ class Page:
 def listing(
     mailbox: Mailbox, role: Role, *, words: str = "", before: str = "", after: str = "", size: int = PAGE
 ) -> Page:
-    """The mailbox's own Inbox or Sent list, newest first, by position and not by number: as quick deep down as on top."""
+    """The mailbox's own Inbox or Sent list, newest first, by position, so as quick deep down as on top."""
     copies = _matching(copies_of(mailbox, role), mailbox, words)
     if after:
         at, pk = _position(after)

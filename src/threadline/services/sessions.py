@@ -77,7 +77,7 @@ def stored(mailbox: Mailbox) -> Credentials:
         raise NeedsUser(
             "This mailbox is not signed in. Sign in again; nothing is lost.", cause=Cause.DISCONNECTED_BY_USER
         )
-    plain = json.loads(unseal(secret.sealed, context=_context(mailbox), secrets=django_settings.SECRETS))
+    plain = json.loads(unseal(bytes(secret.sealed), context=_context(mailbox), secrets=django_settings.SECRETS))
     return Credentials(secret=plain["secret"], kind=plain["kind"])
 
 

@@ -1,7 +1,7 @@
-"""Is everything here? All remote ids of the synced folders, compared with what is held and what the ledger explains (I12).
+"""Is everything here? All remote ids of the synced folders, compared with what is held and what the ledger explains.
 
 `on_server = held + ledger + new + missing`: `new` arrived after the last completed listing; every candidate for missing
-or unexpected was looked up again by its id before it counts. Missing ones are fetched at once.
+or unexpected was looked up again by its id before it counts (I12). Missing ones are fetched at once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from threadline.clock import now
 from threadline.domain.facts import Where
-from threadline.providers.contract import FolderIds, RemoteFolder, RemoteItem, Session
-from threadline.providers.mime import headers_only
+from threadline.providers.contract import RemoteFolder, RemoteItem, Session
+from threadline.providers.mime.parse import headers_only
 from threadline.providers.mime.pool import Parser
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.folders import list_folders
@@ -115,7 +115,7 @@ def _check(work: Work, folder: Folder) -> FolderCheck:
         check.on_server, check.new = len(listing.ids), len(listing.ids)
         return check
     held, ledger = _held(folder), _in_ledger(folder)
-    new, missing = _sort_out(folder, listing, listing.ids - held - ledger)
+    new, missing = _sort_out(folder, listing.ids - held - ledger)
     items = _look_up(work.session, remote, listing.generation, missing)
     check.on_server = len(listing.ids) - (len(missing) - len(items))
     check.new = len(new)
@@ -144,10 +144,11 @@ def _in_ledger(folder: Folder) -> frozenset[str]:
     return frozenset(entries.values_list("remote_id", flat=True))
 
 
-def _sort_out(folder: Folder, listing: FolderIds, unknown: Iterable[str]) -> tuple[set[str], set[str]]:
+def _sort_out(folder: Folder, unknown: Iterable[str]) -> tuple[set[str], set[str]]:
     """(arrived after the last completed listing, missing). IMAP ids rise: at or above its UIDNEXT is new."""
     limit = int(folder.listed_up_to) if folder.listed_up_to.isdecimal() else None
-    new, missing = set(), set()
+    new: set[str] = set()
+    missing: set[str] = set()
     for remote_id in unknown:
         (new if limit is not None and int(remote_id) >= limit else missing).add(remote_id)
     return new, missing

@@ -12,7 +12,7 @@ class StorageConfig(AppConfig):
     label = "storage"
 
     def ready(self) -> None:
-        from threadline.storage import search
+        from threadline.storage import search  # noqa: PLC0415 - models can be imported only now
 
         connection_created.connect(search.attach, dispatch_uid="threadline.search.attach")
         post_migrate.connect(search.prepare, sender=self, dispatch_uid="threadline.search.prepare")

@@ -70,7 +70,7 @@ def digest_of(message_id: str) -> str:
 def store(
     company_id: int, folder: Folder, arrivals: Sequence[Arrival], *, now: datetime, gap: Gap | None = None
 ) -> Stored:
-    """Store what is not held yet; what falls into `gap` is marked as recovered. The caller holds the storing transaction."""
+    """Store what is not held yet; what falls into `gap` is marked as recovered. Runs in the storing transaction."""
     arrivals = _not_held(folder, arrivals)
     if not arrivals:
         return Stored()
@@ -90,7 +90,7 @@ def store(
                 size=arrival.size,
                 bcc=[_written(address) for address in arrival.parsed.bcc],
                 stored_at=now,
-                gap=gap if gap is not None and arrival.decided_at >= gap.began_at else None,
+                gap=gap if gap is not None and (arrival.provider_at or arrival.decided_at) >= gap.began_at else None,
                 **flag_fields(arrival.flags),
             )
             for arrival in arrivals
@@ -143,10 +143,7 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
     for arrival in arrivals:
         if arrival.key not in by_key:
             first.setdefault(arrival.key, arrival)
-    references = {
-        key: [digest_of(i) for i in reference_ids(a.parsed.message_id, a.parsed.in_reply_to, a.parsed.references)]
-        for key, a in first.items()
-    }
+    references = {key: _named_ids(arrival.parsed) for key, arrival in first.items()}
     conversations = place(company_id, references)
     created = Message.objects.bulk_create(
         [
@@ -170,6 +167,13 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
     for message in created:
         by_key[message.key] = message.pk
     return _Messages(by_key, {message.pk for message in created})
+
+
+def _named_ids(parsed: ParsedMessage) -> list[str]:
+    """The digests of the Message-IDs that place an email in a conversation: its own, and those it answers."""
+    own = [parsed.message_id] if parsed.message_id else []
+    answered = reference_ids(parsed.message_id, parsed.in_reply_to, parsed.references)
+    return list(dict.fromkeys(digest_of(message_id) for message_id in (*own, *answered)))
 
 
 def _bodies(by_key: dict[str, int], arrivals: Sequence[Arrival]) -> dict[tuple[int, str], int]:

@@ -12,7 +12,7 @@ from threadline.storage.models import Conversation, Message, ThreadReference
 
 
 def place(company_id: int, references: Mapping[str, list[str]]) -> dict[str, int]:
-    """The conversation of each new message. `references`: message key -> digests of the ids it names, its own included."""
+    """The conversation of each new message. `references`: its key -> digests of the ids it names, its own included."""
     known = _known(company_id, {digest for digests in references.values() for digest in digests})
     groups = _Groups()
     for digest, conversation_id in known.items():

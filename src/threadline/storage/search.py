@@ -3,7 +3,7 @@
 Embedded store: FTS5 in a file of its own (`search.sqlite3`), attached for reading as `search`. PostgreSQL: a table with
 a `tsvector` and a GIN index. Either is filled from the queue `ToIndex`, which the storing transaction writes; the index
 file keeps its own watermark in that queue, in the same transaction as the entries (PostgreSQL takes the entries off the
-queue in it), so a killed indexer neither loses nor doubles anything. Indexed is the body (a version of a message): bodies
+queue in it), so a killed indexer neither loses nor doubles anything. Indexed is the body, a version of a message: those
 never change.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from threadline.storage.models import Body, Participant, ToIndex
 
 BATCH = 500
+_NOT_A_WORD = re.compile(r"[\W_]+")
 TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human text is longer
 
 _SQLITE = """
@@ -36,7 +38,7 @@ CREATE INDEX IF NOT EXISTS search_body_document ON search_body USING gin (docume
 """
 
 
-def attach(sender: object, connection: BaseDatabaseWrapper, **_: object) -> None:
+def attach(*, connection: BaseDatabaseWrapper, **_: object) -> None:
     """Give every connection to the embedded store the search index beside it."""
     if connection.vendor == "sqlite":
         prepare_file()
@@ -73,7 +75,7 @@ def _file() -> Iterator[sqlite3.Connection]:
 
 
 def catch_up() -> int:
-    """Index everything queued; returns how many bodies. Several may call it at once: one works, the others find nothing."""
+    """Index everything queued; returns how many bodies. Called twice at once, one works and the other finds nothing."""
     done = 0
     while indexed := _step():
         done += indexed
@@ -118,11 +120,18 @@ def _postgres_step() -> int:
             cursor.executemany(
                 "INSERT INTO search_body (body_id, document) VALUES (%s,"
                 " to_tsvector('simple', %s) || setweight(to_tsvector('simple', %s), 'A')"
-                " || setweight(to_tsvector('simple', %s), 'B') || to_tsvector('simple', %s) || to_tsvector('simple', %s))"
+                " || setweight(to_tsvector('simple', %s), 'B') || to_tsvector('simple', %s)"
+                " || to_tsvector('simple', %s))"
                 " ON CONFLICT (body_id) DO UPDATE SET document = excluded.document",
-                _documents(body_ids),
+                [(body_id, *map(_folded, texts)) for body_id, *texts in _documents(body_ids)],
             )
     return len(body_ids)
+
+
+def _folded(text: str) -> str:
+    """Bare words without diacritics: PostgreSQL takes an address or a link for one word, and é for another letter."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return _NOT_A_WORD.sub(" ", plain)
 
 
 def _documents(ids: Sequence[int]) -> list[tuple[int, str, str, str, str, str]]:
@@ -150,10 +159,11 @@ def scope(company_id: int) -> str:
 
 def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
     """A SQL subquery (and its parameters) of the body ids that hold every word; None when there is no word in it."""
-    terms = re.findall(r"[^\W_]+", words.lower())[:12]
+    sqlite_words = connection.vendor == "sqlite"
+    terms = re.findall(r"[^\W_]+", (words if sqlite_words else _folded(words)).lower())[:12]
     if not terms:
         return None
-    if connection.vendor == "sqlite":
+    if sqlite_words:
         query = f"scope:{scope(company_id)} AND " + " AND ".join(f'"{term}"*' for term in terms)
         return "SELECT rowid FROM search.body_text WHERE body_text MATCH %s", [query]
     query = f"'{scope(company_id)}' & " + " & ".join(f"'{term}':*" for term in terms)

@@ -6,7 +6,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
 
-class ClosedDoor(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+class ClosedDoor(DefaultAccountAdapter):  # type: ignore[misc]  # ships no types
     """No sign-up; everything else as allauth does it."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature

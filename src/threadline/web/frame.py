@@ -1,4 +1,4 @@
-"""What the frame of every page shows: where one is, the state of one's mailboxes, who is signed in."""
+"""What the frame of every page shows: the state of one's mailboxes, and how many need someone."""
 
 from __future__ import annotations
 
@@ -10,19 +10,32 @@ from django.http import HttpRequest
 from threadline.services import access
 from threadline.services.health import describe_mailbox
 
-NEEDS_SOMEONE = {"reauthorise", "admin_needed", "interrupted"}
+# The one that needs someone most stands for all of them.
+URGENCY = ("interrupted", "reauthorise", "admin_needed", "connecting", "delayed", "connected", "disconnected")
+NEEDS_SOMEONE = {"interrupted", "reauthorise", "admin_needed"}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`frame_mailboxes`: (mailbox, description) of the own ones; `frame_attention`: how many of them need someone."""
+    """`frame`: state, word and address of the foot of the rail; attention: how many mailboxes need someone."""
     shared = {"demo": settings.DEMO, "support_email": settings.SUPPORT_EMAIL}
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return shared
-    mailboxes = [
-        (mailbox, describe_mailbox(mailbox)) for mailbox in access.own_mailboxes(user).select_related("company")
-    ]
+    mailboxes = list(access.own_mailboxes(user).select_related("company"))
+    attention = sum(mailbox.state in NEEDS_SOMEONE for mailbox in mailboxes)
+    if not mailboxes:
+        return shared | {"frame": {"attention": 0}}
+    first = min(mailboxes, key=lambda mailbox: URGENCY.index(mailbox.state))
+    address = first.address
+    if len(mailboxes) > 1:
+        connected = sum(mailbox.state in {"connected", "delayed"} for mailbox in mailboxes)
+        address = f"{connected} of {len(mailboxes)} connected"
+    word = f"{attention} need attention" if attention > 1 else describe_mailbox(first).word
     return shared | {
-        "frame_mailboxes": mailboxes,
-        "frame_attention": sum(mailbox.state in NEEDS_SOMEONE for mailbox, _ in mailboxes),
+        "frame": {
+            "state": "attention" if attention > 1 else first.state,
+            "word": word,
+            "address": address,
+            "attention": attention,
+        }
     }

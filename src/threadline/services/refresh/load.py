@@ -170,7 +170,7 @@ def _parse(work: Work, folder: Folder, generation: str, contents: list[Content],
     for content, parsed in zip(contents, work.parser.parse_many(contents), strict=True):
         if isinstance(parsed, ParseFailure):
             raw = content.raw if len(content.raw) <= INLINE_RAW else None
-            batch.failures.append((content.item, parsed.reason, f"tried {parsed.attempts} times", raw))
+            batch.failures.append((content.item, parsed.reason.value, f"tried {parsed.attempts} times", raw))
         else:
             batch.arrivals.append(arrival_of(folder, generation, content, parsed))
 

@@ -65,7 +65,7 @@ class Message(models.Model):
 
 
 class Body(models.Model):
-    """What a reader sees of a message. Copies with the same key may differ (a banner, a footer, a forgery): versions."""
+    """What a reader sees of a message. Copies under one key may differ (a banner, a footer, a forgery): versions."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="bodies")
     digest = models.CharField(max_length=64)
@@ -106,9 +106,7 @@ class Copy(models.Model):
     where_folder = models.CharField(max_length=1000, blank=True)
     where_since = models.DateTimeField(null=True)
     stored_at = models.DateTimeField()
-    gap = models.ForeignKey(
-        "Gap", on_delete=models.SET_NULL, null=True, related_name="copies"
-    )  # came with this back-fill
+    gap = models.ForeignKey("Gap", on_delete=models.SET_NULL, null=True, related_name="copies")  # back-filled
 
     class Meta:
         constraints: ClassVar = [

@@ -1,0 +1,19 @@
+"""Every service test has a store of its own and the world of `tests.services.world` in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.world import World, make_world
+from threadline.storage import search
+
+
+@pytest.fixture(autouse=True)
+def _store(transactional_db: None) -> None:
+    """A refresh uses durable transactions, so tests cannot be wrapped in one; the search index starts empty."""
+    search.rebuild()
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
