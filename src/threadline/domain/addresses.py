@@ -54,10 +54,10 @@ _GOOGLE_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 
 def normalise(text: str) -> str | None:
     """The comparison key of the one address in `text`; None when it holds none, or more than one."""
-    if _PLAIN.fullmatch(text):
-        return text
     if len(text) > _LONGEST:
         return None
+    if _PLAIN.fullmatch(text):
+        return text
     bare = _bare(text)
     local, at, domain = bare.rpartition("@")
     if not at:

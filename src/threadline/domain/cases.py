@@ -99,7 +99,7 @@ def compared_list(case: Case) -> Compared:
     return (
         ("Mailbox", case.copy.mailbox),
         ("Folder", case.copy.folder),
-        ("Not held because", case.copy.ledger_reason or "unknown"),
+        ("Not held because", _not_held(case.copy)),
     )
 
 

@@ -16,7 +16,7 @@ from threadline.domain.connection_states import (
     State,
     next_state,
 )
-from threadline.domain.connection_texts import Action, Description, describe
+from threadline.domain.connection_texts import Action, Description, describe, who_acts
 from threadline.domain.errors import AccountGone, AppMisconfigured, NeedsAdmin, NeedsUser, ProviderError
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "describe",
     "event_of",
     "next_state",
+    "who_acts",
 ]
 
 # Servers refuse a right password now and then (a backend restarting, a lock after too many devices). So a
@@ -52,9 +53,10 @@ def event_of(
 ) -> Event:
     """What a failed attempt means for the connection.
 
-    `failures`, `first_failed_at` and `last_failed_at` describe the failures in a row before this one (0,
-    None, None: this is the first). `rejected_at` is when the credentials were first rejected in that row;
-    where the caller does not keep it, the first failure of the row stands for it.
+    `failures`, `first_failed_at` and `last_failed_at` describe the failures in a row before this one (0, None, None:
+    this is the first). `rejected_at` is when the credentials were first rejected in that row; where the caller does
+    not keep it, the first failure of the row stands for it. After `rejected_once` the next attempt must not come
+    earlier than SECOND_ATTEMPT_AFTER (give it to `retry_at` as `retry_after`).
     """
     if isinstance(error, NeedsAdmin | AccountGone):
         return Event.ADMIN_NEEDED

@@ -42,7 +42,7 @@ class Event(Enum):
     DISCONNECTED = "disconnected"  # by the user
 
 
-class IllegalTransition(ThreadlineError):  # noqa: N818 - the name says what happened
+class IllegalTransition(ThreadlineError):
     """This event cannot happen in this state."""
 
 

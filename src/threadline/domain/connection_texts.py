@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from enum import Enum
 
-from threadline.domain.cause_texts import CAUSE_TEXTS, CauseText
-from threadline.domain.causes import Who
+from threadline.domain.cause_texts import CAUSE_TEXTS
+from threadline.domain.causes import Cause, Who
 from threadline.domain.connection_states import Health, State
 from threadline.domain.wording import moment
 
@@ -110,12 +110,33 @@ STATE_TEXTS: Mapping[State, StateText] = {
 
 # In these states the cause says best what to do; in the others the state does, whatever the cause.
 _CAUSE_SAYS_NEXT_STEP = frozenset({State.CONNECTING, State.REAUTHORISE, State.ADMIN_NEEDED})
+# Causes of a delay that trying again does not mend.
+_LASTING = frozenset(
+    {
+        Cause.CERTIFICATE_INVALID,
+        Cause.PLAINTEXT_REFUSED,
+        Cause.NOT_A_MAIL_SERVER,
+        Cause.HOST_NOT_ALLOWED,
+        Cause.MAILBOX_DAMAGED,
+        Cause.FOLDER_GONE,
+        Cause.STORE_UNAVAILABLE,
+    }
+)
+_REJECTED_ONCE = "The mail server rejected the sign-in. Threadline tries once more before it asks anything of you."
+
+
+def who_acts(state: State, cause: Cause | None) -> Who:
+    """Who must act. A delay is nobody's task unless its cause lasts."""
+    if state is State.CONNECTING and cause:
+        return CAUSE_TEXTS[cause].who
+    if state is State.DELAYED and cause in _LASTING:
+        return CAUSE_TEXTS[cause].who
+    return STATE_TEXTS[state].who
 
 
 def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo = UTC) -> Description:
     """The texts of a connection. `provider` is its word (`imap`, `gmail`, `graph`) or a name to show."""
     text = STATE_TEXTS[health.state]
-    cause = CAUSE_TEXTS[health.cause] if health.cause else None
     name = PROVIDER_NAMES.get(provider, provider)
 
     def filled(sentence: str) -> str:
@@ -125,8 +146,8 @@ def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo 
     return Description(
         word=filled(_word(health, text, zone)),
         icon=text.icon,
-        sentence=_sentence(health, cause) if cause else filled(text.sentence),
-        next_step=cause.next_step if cause and health.state in _CAUSE_SAYS_NEXT_STEP else filled(text.next_step),
+        sentence=_sentence(health) or filled(text.sentence),
+        next_step=_next_step(health) or filled(text.next_step),
         action=text.action,
     )
 
@@ -139,11 +160,21 @@ def _word(health: Health, text: StateText, zone: tzinfo) -> str:
     return text.word
 
 
-def _sentence(health: Health, cause: CauseText) -> str:
-    sentence = cause.sentence(certain=health.certain)
+def _sentence(health: Health) -> str:
+    """What the cause says; "" where there is none, or it is over."""
+    if health.cause is None or health.state is State.CONNECTED:
+        return ""
+    if health.state is State.DELAYED and health.cause is Cause.CREDENTIALS_REJECTED:
+        return _REJECTED_ONCE
+    sentence = CAUSE_TEXTS[health.cause].sentence(certain=health.certain)
     if health.state is State.INTERRUPTED:  # whatever the cause meant for the mail, it has lasted too long
-        clause = cause.sentence(certain=health.certain).partition(". ")[0]
-        return f"{clause}. You cannot mend this yourself. Attempts continue; emails already here stay."
-    if health.state is State.CONNECTED:
-        return f"{sentence} The connection works."
+        what = sentence.partition(". ")[0]
+        return f"{what}. You cannot mend this yourself. Attempts continue; emails already here stay."
     return sentence
+
+
+def _next_step(health: Health) -> str:
+    cause = health.cause
+    if cause and (health.state in _CAUSE_SAYS_NEXT_STEP or (health.state is State.DELAYED and cause in _LASTING)):
+        return CAUSE_TEXTS[cause].next_step
+    return ""

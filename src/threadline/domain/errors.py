@@ -15,8 +15,6 @@ The docstring of each class is its default sentence. `answer` is the provider's 
 kept for "What happened"; it is never shown in place of a sentence.
 """
 
-# ruff: noqa: N818  the names say who must act and read as sentences where they are raised
-
 from __future__ import annotations
 
 from datetime import timedelta

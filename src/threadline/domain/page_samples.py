@@ -15,6 +15,7 @@ Sample = tuple[Facts, Policy]
 _ARRIVED = datetime(2026, 3, 14, 9, 5, tzinfo=UTC)
 _OWN = "kim@agency.example"
 _JANE = "jane@example.org"
+_LEE = "lee@agency.example"
 _COPY = CopyFacts(
     mailbox=_OWN,
     folder="Inbox",
@@ -40,7 +41,7 @@ _FACTS = Facts(
     ),
     correspondents=(Correspondent("from", _JANE, _JANE), Correspondent("to", _OWN, _OWN)),
     own_addresses=frozenset({_OWN}),
-    company_addresses=frozenset({_OWN, "lee@agency.example"}),
+    company_addresses=frozenset({_OWN, _LEE}),
     copies=(_COPY,),
     linked=False,
     detached=False,
@@ -64,12 +65,13 @@ _SECONDARY = _addresses(
     PersonAddress("jd@home.example", "jd@home.example", primary=False),
 )
 _GMAIL = _addresses(PersonAddress("janedoe@gmail.com", "janedoe@gmail.com", primary=True))
+_COLLEAGUE = _addresses(PersonAddress(_LEE, _LEE, primary=True))
 _MISTYPED = _addresses(PersonAddress("", "jane @example.org (home)", primary=True))
 
 SAMPLES: Mapping[Rule, tuple[Sample, ...]] = {
     Rule.DETACHED: ((replace(_FACTS, detached=True), Policy()),),
     Rule.BLOCKLISTED: ((_FACTS, Policy(blocklist=frozenset({"@example.org"}))),),
-    Rule.INTERNAL_ONLY: ((replace(_FACTS, correspondents=_from("lee@agency.example")), Policy()),),
+    Rule.INTERNAL_ONLY: ((replace(_FACTS, person=_COLLEAGUE, correspondents=_from(_LEE)), Policy()),),
     Rule.PRIMARY_ADDRESS: (
         (replace(_FACTS, correspondents=_from("someone@example.net")), Policy()),
         (replace(_FACTS, person=_SECONDARY, correspondents=_from("jd@home.example")), Policy()),
