@@ -16,7 +16,7 @@ from pathlib import Path
 
 from threadline.sandbox import clock
 from threadline.sandbox.control import Control, account_json
-from threadline.sandbox.demo.seeding import export, seed_store
+from threadline.sandbox.demo.seeding import seed_store
 from threadline.sandbox.http import HttpServer
 from threadline.sandbox.imap import ImapServer, Options, Store
 
@@ -58,9 +58,8 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     _die_with_parent(stopping, watch_stdin=settings.watch_stdin)
     store = Store(settings.data_dir)
-    now = clock.now()
-    if settings.demo and seed_store(store, now):
-        export(settings.data_dir, now)
+    if settings.demo:
+        seed_store(store, settings.data_dir, clock.now())
     imap = ImapServer(store, options=settings.options)
     token_file = settings.data_dir / "control.token"
     http = HttpServer(Control(imap), _token(token_file))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from threadline.sandbox.demo.mails import MARK
 from threadline.sandbox.demo.reasons import Case
-from threadline.sandbox.demo.whole import MAILBOX, World, mailbox, world
+from threadline.sandbox.demo.whole import MAILBOX, World, cases, mailbox, world
 from threadline.sandbox.imap import Account, NewMessage, Store
 
 PASSWORD = "sofia-demo"  # noqa: S105  (said to whoever starts the demo)
@@ -31,22 +31,21 @@ def seed(data_dir: Path, now: datetime) -> None:
     """
     store = Store(data_dir)
     try:
-        if seed_store(store, now):
-            export(data_dir, now)
+        seed_store(store, data_dir, now)
     finally:
         store.close()
 
 
-def seed_store(store: Store, now: datetime) -> bool:
-    """The same into an open store; whether there was anything to do."""
+def seed_store(store: Store, data_dir: Path, now: datetime) -> None:
+    """The same into a store that is open already."""
     account = store.account(MAILBOX) or store.create_account(MAILBOX, PASSWORD)
-    if account.get(_SEEDED):
-        return False
-    _fill(account, now)
-    if not store.account(MARK[1]):
-        _make_folders(store.create_account(MARK[1], "mark-demo"))
-    account.set(_SEEDED, now.astimezone(UTC).isoformat())
-    return True
+    if not account.get(_SEEDED):
+        _fill(account, now)
+        if not store.account(MARK[1]):
+            _make_folders(store.create_account(MARK[1], "mark-demo"))
+        account.set(_SEEDED, now.astimezone(UTC).isoformat())
+    if not (data_dir / "expected.json").exists():
+        export(data_dir, datetime.fromisoformat(account.get(_SEEDED)))
 
 
 def _make_folders(account: Account) -> None:
@@ -57,9 +56,8 @@ def _make_folders(account: Account) -> None:
 
 def _fill(account: Account, now: datetime) -> None:
     _make_folders(account)
-    mails, _ = mailbox(now)
     by_folder = defaultdict(list)
-    for mail in mails:
+    for mail in mailbox(now):
         by_folder[mail.folder].append(NewMessage(mail.raw, mail.received, mail.flags))
     for name, messages in by_folder.items():
         folder = account.folder(name)
@@ -70,8 +68,7 @@ def _fill(account: Account, now: datetime) -> None:
 def export(data_dir: Path, now: datetime) -> None:
     """Write `people.csv`, in the format of the people import, and `expected.json` beside the mailboxes."""
     _write(data_dir / "people.csv", people_csv(world(now)))
-    _, cases = mailbox(now)
-    _write(data_dir / "expected.json", expected_json(cases, now))
+    _write(data_dir / "expected.json", expected_json(cases(now), now))
 
 
 def people_csv(demo: World) -> str:
@@ -86,10 +83,10 @@ def people_csv(demo: World) -> str:
     return out.getvalue()
 
 
-def expected_json(cases: Sequence[Case], now: datetime) -> str:
+def expected_json(about: Sequence[Case], now: datetime) -> str:
     """What `explain` must answer, case by case."""
     moment = now.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    listed = [asdict(case) for case in cases]
+    listed = [asdict(case) for case in about]
     return json.dumps({"mailbox": MAILBOX, "as_of": moment, "cases": listed}, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -71,21 +70,17 @@ def world(now: datetime) -> World:
     )
 
 
-def mailbox(now: datetime) -> tuple[list[Mail], list[Case]]:
-    """Sofia's mail in the order of its arrival, and what must be said about some of it."""
-    cases: list[Case] = []
-    mails: list[Mail] = []
-    for mail, about in reasons(characters(), now):
-        mails.append(mail)
-        cases.extend(about)
-    mails.extend(_conversations(now))
-    mails.sort(key=lambda mail: (mail.received, mail.id or ""))
-    return mails, cases
+def cases(now: datetime) -> list[Case]:
+    """What must be said about some of the mail."""
+    return [case for _, about in reasons(characters(), now) for case in about]
 
 
-def _conversations(now: datetime) -> Iterator[Mail]:
+def mailbox(now: datetime) -> list[Mail]:
+    """Sofia's mail in the order of its arrival."""
     people = characters()
-    yield from conversations(people, now)
-    yield from colleague(now)
-    yield from bulk(people, now)
-    yield from odd(now)
+    mails = [mail for mail, _ in reasons(people, now)]
+    mails += conversations(people, now)
+    mails += colleague(now)
+    mails += bulk(people, now)
+    mails += odd(now)
+    return sorted(mails, key=lambda mail: (mail.received, mail.id or ""))
