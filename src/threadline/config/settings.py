@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "threadline.web.middleware.company_time",
+    "threadline.web.middleware.NothingHere",
 ]
 ROOT_URLCONF = "threadline.config.urls"
 WSGI_APPLICATION = "threadline.config.wsgi.application"

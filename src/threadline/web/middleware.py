@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
+
+from threadline.services.errors import NotFound
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -36,3 +39,18 @@ def company_time(handler: Handler) -> Handler:
         return handler(request)
 
     return handle
+
+
+class NothingHere:
+    """What a service does not find is a 404 with the service's own sentence, whatever page asked."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._handler(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        if isinstance(error, NotFound):
+            return render(request, "404.html", {"sentence": error.sentence}, status=404)
+        return None

@@ -1,7 +1,13 @@
-"""The addresses of the pages."""
+"""The addresses of the pages, a file for each section."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import include, path
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", include("threadline.web.start.urls")),
+    path("", include("threadline.web.emails.urls")),
+    path("", include("threadline.web.people.urls")),
+    path("", include("threadline.web.settings.urls")),
+    path("", include("threadline.web.company.urls")),
+]
