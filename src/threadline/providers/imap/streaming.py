@@ -55,23 +55,31 @@ def part(desk: Desk, name: str, generation: str, uid: int, number: str) -> Itera
     """The decoded content of one part, by its section number."""
     if not _PART.fullmatch(number):
         raise MessageUnreadable(f"{number!r} is not the number of a part.")
-    decoder = _decoder(_encoding(desk, name, generation, uid, number))
+    encoding, listed = _encoding(desk, name, generation, uid, number)
+    decoder = _decoder(encoding)
+    size = 0
     for chunk in partials(desk, name, generation, uid, number):
+        size += len(chunk)
         if decoded := decoder.feed(chunk):
             yield decoded
+    if not size and not listed:  # a part that does not exist is empty on some servers
+        raise MessageUnreadable("This email has no such part.", answer=f"BODY[{number}] is empty")
     if rest := decoder.end():
         yield rest
 
 
-def _encoding(desk: Desk, name: str, generation: str, uid: int, number: str) -> str:
-    """The transfer encoding, from the structure; from the part's own header where the structure cannot be read."""
+def _encoding(desk: Desk, name: str, generation: str, uid: int, number: str) -> tuple[str, bool]:
+    """The transfer encoding, and whether the structure has this part.
+
+    Where the structure does not serve, the part's own header says how it is encoded.
+    """
     shape = None
     for item in desk.fetched(name, generation, [Asked(str(uid), b"(UID BODYSTRUCTURE)", (uid,))]):
         if item.uid == uid:
             shape = structure.read(item.structure) or shape
     leaf = shape.leaf(number) if shape else None
     if leaf and leaf.encoding:
-        return leaf.encoding
+        return leaf.encoding, True
     sections = _one(desk, name, generation, uid, f"(UID BODY.PEEK[{number}.MIME] BODY.PEEK[HEADER])")
     if not sections:
         error = desk.missing(name, generation, uid)
@@ -80,8 +88,8 @@ def _encoding(desk: Desk, name: str, generation: str, uid: int, number: str) -> 
         header = sections.get(section)
         if isinstance(header, bytes) and header.strip():
             found = BytesHeaderParser().parsebytes(header).get("Content-Transfer-Encoding", "")
-            return str(found).strip().lower()
-    return ""
+            return str(found).strip().lower(), leaf is not None
+    return "", leaf is not None
 
 
 class Decoder(Protocol):

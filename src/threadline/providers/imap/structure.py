@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
+from email.message import Message
 from email.utils import collapse_rfc2231_value, decode_params
 
 from threadline.providers.contract import PartInfo
@@ -107,8 +108,11 @@ def _leaf(value: list[Value], part: str) -> PartInfo:
 
 
 def _disposition(value: Value) -> tuple[str, list[tuple[str, str]]]:
-    if isinstance(value, bytes):
-        return _text(value).lower(), []
+    if isinstance(value, bytes):  # as the header has it, its parameters not taken apart (seen on pymap)
+        header = Message()
+        header["Content-Disposition"] = " ".join(_text(value).split())
+        name = header.get_filename()
+        return header.get_content_disposition() or "", [("filename", name)] if name else []
     if not isinstance(value, list) or not value:
         return "", []
     return _text(value[0]).lower(), _parameters(value[1] if len(value) > 1 else None)

@@ -1,0 +1,409 @@
+"""What every provider promises to the sync engine, one class a promise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.providers.contract import mails
+from tests.providers.contract.backends import OWNER, DovecotBackend, ImapBackend
+from tests.providers.contract.engine import Engine, Interrupted, inbox, named
+from threadline.domain.causes import Cause
+from threadline.domain.errors import CursorLost, MessageGone, MessageUnreadable, NeedsUser
+from threadline.domain.folders import Role
+from threadline.providers.contract import Content, Query, RemoteItem
+
+
+class TestTellsWhoItIs:
+    def test_the_identity_is_stable_over_sessions(self, backend: ImapBackend) -> None:
+        with backend.open() as first, backend.open() as second:
+            assert first.identity() == second.identity()
+            assert first.identity().address == OWNER
+
+    def test_exactly_one_folder_is_the_inbox_and_every_name_is_readable(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), folder='Clients/Müller & Söhne "neu"')
+        with backend.open() as session:
+            folders = session.folders()
+            assert [folder.name for folder in folders if folder.role is Role.INBOX] == ["INBOX"]
+            assert 'Clients/Müller & Söhne "neu"' in [folder.name for folder in folders]
+            assert len({folder.remote_name for folder in folders}) == len(folders)
+
+    def test_an_oddly_named_folder_can_be_read(self, backend: ImapBackend, engine: Engine) -> None:
+        backend.deliver(mails.small(1), folder='Clients/Müller & Söhne "neu"')
+        with backend.open() as session:
+            engine.refresh(session, named(session, 'Clients/Müller & Söhne "neu"'))
+        assert len(engine.held) == 1
+
+
+class TestListsNewMailOnce:
+    def test_an_empty_folder_is_one_last_page(self, backend: ImapBackend, engine: Engine) -> None:
+        with backend.open() as session:
+            (page,) = engine.refresh(session, inbox(session))
+        assert (page.new, page.gone, page.total, page.last) == ((), (), 0, True)
+        assert page.cursor is not None
+
+    def test_everything_comes_newest_first_and_once(self, backend: ImapBackend, engine: Engine) -> None:
+        backend.deliver(*map(mails.small, range(12)))
+        with backend.open() as session:
+            pages = engine.refresh(session, inbox(session))
+        assert engine.new() == sorted(engine.new(), key=int, reverse=True)
+        assert set(engine.fetched.values()) == {1}
+        assert len(engine.held) == 12
+        assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
+        assert all((page.cursor is not None) == page.last for page in pages)
+
+    def test_listed_up_to_covers_what_was_listed_and_not_what_comes_later(
+        self, backend: ImapBackend, engine: Engine
+    ) -> None:
+        backend.deliver(mails.small(1), mails.small(2))
+        with backend.open() as session:
+            up_to = int(engine.refresh(session, inbox(session))[-1].listed_up_to)
+            assert all(int(uid) < up_to for uid in engine.held)
+            backend.deliver(mails.small(3))
+            engine.refresh(session, inbox(session))
+        assert all(int(uid) >= up_to for uid in engine.new())
+
+    def test_the_same_session_sees_what_arrives_later(self, backend: ImapBackend, engine: Engine) -> None:
+        with backend.open() as session:
+            folder = inbox(session)
+            for number in range(3):
+                backend.deliver(mails.small(number))
+                engine.refresh(session, folder)
+                assert len(engine.new()) == 1
+        assert len(engine.held) == 3
+
+    def test_what_arrives_during_a_listing_is_found_by_it_or_by_the_next(
+        self, backend: ImapBackend, engine: Engine
+    ) -> None:
+        backend.deliver(mails.small(1), mails.small(2))
+        with backend.open() as session:
+            folder = inbox(session)
+            original = session.fetch
+
+            def deliver_meanwhile(*arguments: object) -> object:
+                backend.deliver(mails.small(3))
+                return original(*arguments)  # type: ignore[arg-type]
+
+            session.fetch = deliver_meanwhile  # type: ignore[method-assign,assignment]
+            engine.refresh(session, folder)
+            session.fetch = original  # type: ignore[method-assign]
+            engine.refresh(session, folder)
+        assert set(engine.held) == {str(uid) for uid in backend.snapshot()["INBOX"].messages}
+        assert set(engine.fetched.values()) == {1}
+
+
+class TestResumesFromItsCursor:
+    @pytest.mark.invariant("I2")
+    def test_a_killed_refresh_run_again_loses_nothing_and_doubles_nothing(
+        self, backend: ImapBackend, engine: Engine
+    ) -> None:
+        backend.deliver(*map(mails.small, range(9)))
+        with backend.open() as session, pytest.raises(Interrupted):
+            engine.refresh(session, inbox(session), kill_after=4)
+        with backend.open() as session:
+            engine.refresh(session, inbox(session))
+        assert len(engine.held) == 9
+        assert set(engine.fetched.values()) == {1}
+
+    def test_nothing_new_is_nothing_listed(self, backend: ImapBackend, engine: Engine) -> None:
+        backend.deliver(*map(mails.small, range(5)))
+        with backend.open() as session:
+            folder = inbox(session)
+            engine.refresh(session, folder)
+            pages = engine.refresh(session, folder)
+        assert engine.new() == []
+        assert pages[-1].last
+        assert not engine.gone
+
+    def test_a_cursor_that_is_no_cursor_lists_again_and_skips_what_is_held(
+        self, backend: ImapBackend, engine: Engine
+    ) -> None:
+        backend.deliver(*map(mails.small, range(4)))
+        with backend.open() as session:
+            folder = inbox(session)
+            engine.refresh(session, folder)
+            backend.deliver(mails.small(9))
+            engine.cursor = "{rotten"
+            engine.refresh(session, folder)
+        assert len(engine.new()) == 1
+        assert set(engine.fetched.values()) == {1}
+
+    def test_flags_changed_by_another_program_are_told(self, backend: ImapBackend, engine: Engine) -> None:
+        backend.deliver(mails.small(1), mails.small(2))
+        with backend.open() as session:
+            folder = inbox(session)
+            engine.refresh(session, folder)
+            first = min(engine.held, key=int)
+            assert "\\seen" not in engine.flags[first]
+            backend.flag(first, "\\Seen")
+            engine.refresh(session, folder)
+        assert "\\seen" in engine.flags[first]
+
+    @pytest.mark.invariant("I3")
+    def test_what_left_the_folder_is_named_as_gone_and_nothing_else_is(
+        self, backend: ImapBackend, engine: Engine
+    ) -> None:
+        backend.deliver(*map(mails.small, range(6)))
+        with backend.open() as session:
+            folder = inbox(session)
+            engine.refresh(session, folder)
+            removed = sorted(engine.held, key=int)[1:3]
+            backend.remove(*removed)
+            backend.deliver(mails.small(7))
+            engine.refresh(session, folder)
+        assert engine.gone == set(removed)
+        assert len(engine.new()) == 1
+
+    def test_a_message_that_the_engine_lacks_is_found_when_the_numbers_differ(
+        self, backend: ImapBackend, engine: Engine
+    ) -> None:
+        backend.deliver(*map(mails.small, range(4)))
+        with backend.open() as session:
+            folder = inbox(session)
+            engine.refresh(session, folder)
+            lost = min(engine.held, key=int)
+            del engine.held[lost]
+            assert engine.cursor is not None
+            engine.cursor = engine.cursor.replace('"exists":4', '"exists":3')
+            engine.refresh(session, folder)
+        assert engine.new() == [lost]
+
+
+class TestSaysCursorLostOnRenumbering:
+    @pytest.mark.invariant("I10")
+    def test_the_listing_starts_again_under_a_new_generation(self, backend: ImapBackend, engine: Engine) -> None:
+        backend.deliver(mails.small(1), mails.small(2), folder="Clients")
+        with backend.open() as session:
+            engine.refresh(session, named(session, "Clients"))
+        before = engine.generation
+        backend.renumber("Clients")
+        with backend.open() as session:
+            pages = engine.refresh(session, named(session, "Clients"))
+        assert {page.generation for page in pages} == {engine.generation}
+        assert engine.generation != before
+        assert len(engine.new()) == 2
+
+    def test_fetching_under_the_old_generation_says_so(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), folder="Clients")
+        with backend.open() as session:
+            folder = named(session, "Clients")
+            item = RemoteItem("1", 100, None)
+            with pytest.raises(CursorLost):
+                list(session.fetch(folder, "7", [item]))
+            with pytest.raises(CursorLost):
+                list(session.stream_raw(folder, "7", "1"))
+
+
+class TestFetchesEveryItemOnce:
+    def test_content_is_what_the_server_has(self, backend: ImapBackend, engine: Engine) -> None:
+        backend.deliver(*map(mails.small, range(3)))
+        with backend.open() as session:
+            engine.refresh(session, inbox(session))
+        for uid, content in engine.held.items():
+            assert content.whole
+            assert content.raw == backend.raw(uid)
+
+    def test_one_that_is_gone_by_now_is_a_failure_of_its_own(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), mails.small(2))
+        with backend.open() as session:
+            folder = inbox(session)
+            generation = session.list_ids(folder).generation
+            items = [RemoteItem(uid, 100, None) for uid in ("1", "77", "2")]
+            answers = list(session.fetch(folder, generation, items))
+        assert {answer.item.remote_id for answer in answers} == {"1", "2", "77"}
+        (failure,) = [answer for answer in answers if not isinstance(answer, Content)]
+        assert isinstance(failure.error, MessageGone)
+
+    def test_a_fetch_left_alone_half_way_does_not_disturb_what_follows(
+        self, backend: ImapBackend, engine: Engine
+    ) -> None:
+        backend.deliver(*map(mails.small, range(8)))
+        with backend.open() as session:
+            folder = inbox(session)
+            engine.refresh(session, folder)
+            items = [content.item for content in engine.held.values()]
+            half = session.fetch(folder, engine.generation, items)
+            first = next(half)
+            assert b"".join(session.stream_raw(folder, engine.generation, "1")) == backend.raw("1")
+            assert len(session.list_ids(folder).ids) == 8
+            rest = list(half)
+        assert sorted(answer.item.remote_id for answer in [first, *rest]) == sorted(engine.held)
+
+    def test_all_ids_at_one_moment(self, backend: ImapBackend) -> None:
+        backend.deliver(*map(mails.small, range(5)))
+        backend.remove("2")
+        with backend.open() as session:
+            found = session.list_ids(inbox(session))
+        assert found.ids == {"1", "3", "4", "5"}
+        assert int(found.listed_up_to) > 5
+
+    def test_headers_by_id_leave_out_what_does_not_exist(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), mails.small(2))
+        with backend.open() as session:
+            folder = inbox(session)
+            generation = session.list_ids(folder).generation
+            found = {item.remote_id: header for item, header in session.headers(folder, generation, ["2", "9"])}
+        assert list(found) == ["2"]
+        assert b"<m2@candidate.test>" in found["2"]
+        assert b"Text 2" not in found["2"]
+
+
+class TestSaysNeedsUserWhenThePasswordIsWrong:
+    def test_a_wrong_password_is_the_users(self, backend: ImapBackend) -> None:
+        with pytest.raises(NeedsUser) as caught:
+            backend.open("wrong")
+        assert caught.value.cause is Cause.CREDENTIALS_REJECTED
+        assert caught.value.answer
+        assert "wrong" not in caught.value.answer
+
+    @pytest.mark.parametrize("password", ['with "quotes" and \\', "mit Umlaut ä", "x" * 200])
+    def test_an_unusual_password_goes_over_the_wire_unharmed(self, backend: ImapBackend, password: str) -> None:
+        backend.set_password(password)
+        backend.open(password).close()
+
+
+class TestNeverChangesTheMailbox:
+    @pytest.mark.invariant("I4")
+    def test_flags_counts_and_modification_sequences_stay(self, backend: ImapBackend, engine: Engine) -> None:
+        large, _ = mails.with_attachment(200_000)
+        backend.deliver(*map(mails.small, range(4)), large)
+        backend.deliver(mails.small(8), folder="Clients")
+        before = backend.snapshot()
+        with backend.open() as session:
+            for folder in session.folders():
+                if folder.selectable:
+                    each = Engine()
+                    each.refresh(session, folder)
+                    each.refresh(session, folder)
+                    for uid in each.held:
+                        list(session.stream_raw(folder, each.generation, uid))
+                        list(session.stream_part(folder, each.generation, uid, "1"))
+                    list(session.headers(folder, each.generation, list(each.held)))
+            list(session.find(Query(correspondent="eva@candidate.test")))
+        assert backend.snapshot() == before
+
+
+class TestFindsAMessageAnywhere:
+    def test_by_message_id_in_whatever_folder(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), mails.small(11))
+        backend.deliver(mails.small(2), folder="Clients/Acme")
+        with backend.open() as session:
+            (found,) = session.find(Query(message_id="<m2@candidate.test>"))
+            assert found.folder.name == "Clients/Acme"
+            assert b"Subject: mail 2" in found.header
+            # Servers look for substrings: <m1@...> is also in none of the others.
+            assert [one.item.remote_id for one in session.find(Query(message_id="m1@candidate.test"))] == ["1"]
+            assert list(session.find(Query(message_id="1@candidate.test"))) == []
+
+    def test_by_person_subject_and_day(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1, subject="Offer for you"), mails.small(2, sender="bob@else.test"))
+        day = datetime(2026, 3, 2, tzinfo=UTC)
+        with backend.open() as session:
+
+            def found(query: Query) -> list[str]:
+                return [one.item.remote_id for one in session.find(query)]
+
+            assert found(Query(correspondent="Eva@Candidate.test")) == ["1"]
+            assert found(Query(correspondent="bob@else.test", subject="mail")) == ["2"]
+            assert found(Query(subject="offer FOR")) == ["1"]
+            assert found(Query(correspondent="nobody@else.test")) == []
+            # The day of the Date header counts as well as the day of arrival.
+            assert len(found(Query(since=day, until=day + timedelta(days=1)))) == 2
+            assert found(Query(since=day - timedelta(days=9), until=day - timedelta(days=8))) == []
+
+    def test_words_in_other_alphabets(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), mails.small(2, subject="=?utf-8?b?R3LDvMOfZSDQv9GA0LjQstC10YI=?="))
+        with backend.open() as session:
+            assert [one.item.remote_id for one in session.find(Query(subject="grüße привет"))] == ["2"]
+
+    def test_in_the_folders_given_only(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1))
+        backend.deliver(mails.small(1), folder="Clients")
+        with backend.open() as session:
+            folder = named(session, "Clients")
+            assert [one.folder.name for one in session.find(Query(subject="mail"), folders=[folder])] == ["Clients"]
+
+
+class TestStreams:
+    def test_streams_raw_exactly(self, backend: ImapBackend) -> None:
+        large, _ = mails.with_attachment(700_000)
+        backend.deliver(large, mails.small(2))
+        with backend.open() as session:
+            folder = inbox(session)
+            generation = session.list_ids(folder).generation
+            for uid in ("1", "2"):
+                chunks = list(session.stream_raw(folder, generation, uid))
+                assert b"".join(chunks) == backend.raw(uid)
+                assert max(map(len, chunks)) <= 256 * 1024
+
+    def test_streams_part_decoded(self, backend: ImapBackend) -> None:
+        large, content = mails.with_attachment(700_001)
+        backend.deliver(large)
+        with backend.open() as session:
+            folder = inbox(session)
+            generation = session.list_ids(folder).generation
+            assert b"".join(session.stream_part(folder, generation, "1", "2")) == content
+            text = b"".join(session.stream_part(folder, generation, "1", "1.1"))
+            assert "Grüße" in text.decode()
+
+    def test_a_part_of_a_message_without_parts(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(5))
+        with backend.open() as session:
+            folder = inbox(session)
+            generation = session.list_ids(folder).generation
+            assert b"".join(session.stream_part(folder, generation, "1", "1")).strip() == b"Text 5."
+
+    def test_what_is_gone_or_was_never_there(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(5))
+        with backend.open() as session:
+            folder = inbox(session)
+            generation = session.list_ids(folder).generation
+            with pytest.raises(MessageGone):
+                list(session.stream_raw(folder, generation, "9"))
+            with pytest.raises(MessageUnreadable):
+                list(session.stream_part(folder, generation, "1", "7.7"))
+            with pytest.raises(MessageUnreadable):
+                list(session.stream_part(folder, generation, "1", "1] BODY[2"))
+
+
+class TestLargeMessagesComeInParts:
+    @pytest.mark.invariant("I9")
+    def test_texts_and_structure_without_the_attachment(self, backend: ImapBackend, engine: Engine) -> None:
+        large, content = mails.with_attachment(400_000)
+        backend.deliver(large, mails.small(2))
+        with backend.open() as session:
+            engine.refresh(session, inbox(session))
+        found = engine.held["1"]
+        assert not found.whole
+        assert b"Subject: Bewerbung" in found.raw
+        assert len(found.raw) < 2_000
+        assert [part.part for part in found.parts] == ["1.1", "1.2"]
+        assert b"quoted-printable" in found.parts[0].header.lower()
+        assert b"Lebenslauf" in found.parts[0].body
+        (attachment,) = found.structure
+        assert attachment.name == "Lebenslauf Jürgen.pdf"
+        assert (attachment.part, attachment.content_type, attachment.encoding) == ("2", "application/pdf", "base64")
+        assert (attachment.disposition, attachment.size > len(content)) == ("attachment", True)
+
+    def test_a_large_message_of_one_part_is_cut_at_the_cap(self, backend: ImapBackend, engine: Engine) -> None:
+        backend.deliver(mails.small(1)[:-2] + b"line of text\r\n" * 120_000)
+        with backend.open() as session:
+            engine.refresh(session, inbox(session))
+        (part,) = engine.held["1"].parts
+        assert part.truncated
+        assert len(part.body) == 2**20
+        assert b"Message-ID: <m1@candidate.test>" in part.header
+
+
+class TestDovecotOnly:
+    """What other servers cannot be made to do."""
+
+    @pytest.mark.parametrize("backend", [pytest.param("dovecot", marks=pytest.mark.needs("dovecot"))], indirect=True)
+    def test_a_folder_renumbered_in_place_fetches_again(self, backend: DovecotBackend, engine: Engine) -> None:
+        backend.deliver(mails.small(1))
+        with backend.open() as session:
+            engine.refresh(session, inbox(session))
+            backend.renumber("INBOX")
+            engine.refresh(session, inbox(session))
+        assert engine.new() == ["1"]
