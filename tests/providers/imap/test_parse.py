@@ -84,9 +84,21 @@ class TestFolders:
             (b'* LIST (\\HasNoChildren) "/" New\x01Folder', "New\x01Folder", "/", "\\HasNoChildren"),
             (b'* LIST (\\HasNoChildren \\Sent) "." Sent ("CHILDINFO" ("SUBSCRIBED"))', "Sent", ".", "\\Sent"),
         ],
-        ids=["Gmail", "XLIST", "Courier", "Yandex", "no delimiter", "a literal", "escapes", "Exchange: control", "extended"],
+        ids=[
+            "Gmail",
+            "XLIST",
+            "Courier",
+            "Yandex",
+            "no delimiter",
+            "a literal",
+            "escapes",
+            "Exchange: control",
+            "extended",
+        ],
     )
-    def test_folders_as_servers_list_them(self, wire: bytes, name: str, delimiter: str | None, flag: str | None) -> None:
+    def test_folders_as_servers_list_them(
+        self, wire: bytes, name: str, delimiter: str | None, flag: str | None
+    ) -> None:
         found = parse.listed(data(wire))
         assert found is not None
         assert (found.name, found.delimiter) == (name, delimiter)
@@ -121,7 +133,9 @@ class TestMessages:
         assert (found.uid, found.flags) == (31, frozenset())
 
     def test_partial_sections_are_known_by_their_name(self) -> None:
-        found = fetched(b'* 1 FETCH (UID 3 BODY[1.mime] {4}\r\na: b BODY[1]<0> "text" BODY[HEADER.FIELDS (A B)] {0}\r\n)')
+        found = fetched(
+            b'* 1 FETCH (UID 3 BODY[1.mime] {4}\r\na: b BODY[1]<0> "text" BODY[HEADER.FIELDS (A B)] {0}\r\n)'
+        )
         assert found.sections == {"1.MIME": b"a: b", "1": b"text", "HEADER.FIELDS (A B)": b""}
 
     def test_yandex_leaves_out_the_content_of_a_part(self) -> None:
@@ -222,7 +236,15 @@ def test_what_does_not_end_is_a_protocol_error(text: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [(b"12", 12), (b"9.3736e+06", 9_373_600), (b"-1", None), (b"1e400", None), (b"x", None), (None, None), (b"nan", None)],
+    [
+        (b"12", 12),
+        (b"9.3736e+06", 9_373_600),
+        (b"-1", None),
+        (b"1e400", None),
+        (b"x", None),
+        (None, None),
+        (b"nan", None),
+    ],
 )
 def test_numbers_as_servers_write_them(value: bytes | None, number: int | None) -> None:
     assert parse.number(value) == number

@@ -89,7 +89,9 @@ def test_more_than_the_limits_is_a_protocol_error_now_and_ever_after(data: bytes
             framer.next()
 
 
-@given(st.lists(st.binary(max_size=200) | st.sampled_from([b"{5}\r\n", b"\r\n", b"{999}\r\n", b"(", b'"']), max_size=30))
+@given(
+    st.lists(st.binary(max_size=200) | st.sampled_from([b"{5}\r\n", b"\r\n", b"{999}\r\n", b"(", b'"']), max_size=30)
+)
 def test_arbitrary_bytes_never_raise_anything_but_a_protocol_error(pieces: list[bytes]) -> None:
     framer = Framer(SMALL)
     try:
