@@ -50,7 +50,7 @@ def test_the_key_of_an_address_as_people_write_it(written: str, key: str) -> Non
     ["", " ", "jane", "@", "jane@", "@example.org", "jane@@example.org", "jane doe@example.org", "jane @example.org",
      "a@example.org, b@example.org", "a@example.org;b@example.org", "jane@exa mple.org", "Jane Doe <>",
      "x" * 2000 + "@y.z",
-     "/O=EXCHANGELABS/OU=EXCHANGE/CN=RECIPIENTS/CN=JANE", "jane\n@example.org", '"\\"@example.org'],
+     "/O=EXCHANGELABS/OU=EXCHANGE/CN=RECIPIENTS/CN=JANE", "jane\n@example.org", "'@Σ'.", '"\\"@example.org'],
 )  # fmt: skip
 def test_what_is_no_single_address_has_no_key(written: str) -> None:
     assert normalise(written) is None
