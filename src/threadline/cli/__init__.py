@@ -1,0 +1,14 @@
+"""The command line: `threadline`, one program.
+
+Commands act as the operator of this installation, who sees all companies. What they print with `--json`, and their exit
+status (0 done, 1 failed, 2 wrong use), are a public contract: docs/guides/command-line.md.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """The console script."""
+    from threadline.cli.program import program  # noqa: PLC0415  # importing the package stays quick
+
+    program.main(prog_name="threadline")

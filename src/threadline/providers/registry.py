@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from threadline.domain.errors import AppMisconfigured
 from threadline.providers.contract import ServerSettings, Session, TokenSource
+from threadline.providers.imap.probe import ProbeStep
+from threadline.providers.imap.probe import probe as probe_imap
 from threadline.providers.imap.session import open_session as open_imap
 from threadline.providers.network import resolve_guarded
 
@@ -25,3 +27,10 @@ def open_session(provider: str, settings: ServerSettings, tokens: TokenSource, *
     if opener is None:
         raise AppMisconfigured(f"This version of Threadline cannot connect {provider} mailboxes.")
     return opener(settings, tokens, allow)
+
+
+def probe(provider: str, settings: ServerSettings, tokens: TokenSource, *, allow: frozenset[str]) -> list[ProbeStep]:
+    """The steps of reaching a mailbox, up to the first that fails."""
+    if provider != "imap":
+        raise AppMisconfigured(f"This version of Threadline cannot check {provider} mailboxes.")
+    return probe_imap(settings, tokens, resolve=lambda host, port: resolve_guarded(host, port, allow=allow))

@@ -36,6 +36,7 @@ from threadline.services.sessions import stored as stored_credentials
 from threadline.storage import leases
 from threadline.storage.models import Company, Mailbox, User
 
+MailServer = ServerSettings  # the doors name it by this
 PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143}
 
 

@@ -189,6 +189,8 @@ def find(company: Company, named: str) -> Person:
         raise Conflict(f"Several people have the address {named}: {names}. Name one by external id.", field="person")
     if not found:
         found = list(people.filter(external_id=named.strip())[:1])
+    if not found and named.strip().isdecimal() and len(named.strip()) < 19:
+        found = list(people.filter(pk=int(named))[:1])
     if not found:
         raise NotFound(f"There is no candidate or contact {named!r} in {company.name}.", field="person")
     return found[0]
@@ -212,12 +214,13 @@ def listing(company: Company, *, words: str = "", kind: str = "") -> QuerySet[Pe
 
 
 def as_json(person: Person) -> dict[str, Any]:
+    held = sorted(person.addresses.all(), key=lambda address: address.pk)
     return {
         "id": person.pk,
         "kind": person.kind,
         "name": person.name,
-        "email": primary_of(person) or None,
-        "secondary_emails": secondaries_of(person),
+        "email": next((address.as_written for address in held if address.primary), None),
+        "secondary_emails": [address.as_written for address in held if not address.primary],
         "created_at": person.created_at,
         "external_id": person.external_id,
     }

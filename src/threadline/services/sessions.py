@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.db import transaction
 
 from threadline.clock import now
+from threadline.config.keyfile import installation_secrets
 from threadline.domain.causes import Cause
 from threadline.domain.errors import NeedsUser
 from threadline.providers.contract import Security, ServerSettings, Session
@@ -54,8 +56,12 @@ def settings_to_json(server: ServerSettings) -> dict[str, Any]:
 def keep(mailbox: Mailbox, credentials: Credentials) -> None:
     """Seal and store the credentials of a mailbox, in place of earlier ones."""
     plain = json.dumps({"kind": credentials.kind, "secret": credentials.secret}).encode()
-    sealed = seal(plain, context=_context(mailbox), secrets=django_settings.SECRETS)
+    sealed = seal(plain, context=_context(mailbox), secrets=_secrets())
     Secret.objects.update_or_create(mailbox=mailbox, defaults={"sealed": sealed, "updated_at": now()})
+
+
+def has_stored(mailbox: Mailbox) -> bool:
+    return Secret.objects.filter(mailbox=mailbox).exists()
 
 
 def forget(mailbox: Mailbox) -> None:
@@ -66,8 +72,11 @@ def reseal_all() -> int:
     """Seal every stored secret with the current key; returns how many were."""
     count = 0
     for mailbox in Mailbox.objects.filter(secret__isnull=False).order_by("pk"):
-        keep(mailbox, stored(mailbox))
-        count += 1
+        with transaction.atomic():
+            # Whoever changes a password meanwhile waits, and is not overwritten with what we read.
+            if Secret.objects.select_for_update().filter(mailbox=mailbox).first() is not None:
+                keep(mailbox, stored(mailbox))
+                count += 1
     return count
 
 
@@ -77,8 +86,16 @@ def stored(mailbox: Mailbox) -> Credentials:
         raise NeedsUser(
             "This mailbox is not signed in. Sign in again; nothing is lost.", cause=Cause.DISCONNECTED_BY_USER
         )
-    plain = json.loads(unseal(bytes(secret.sealed), context=_context(mailbox), secrets=django_settings.SECRETS))
+    plain = json.loads(unseal(bytes(secret.sealed), context=_context(mailbox), secrets=_secrets()))
     return Credentials(secret=plain["secret"], kind=plain["kind"])
+
+
+def _secrets() -> tuple[str, ...]:
+    """Read anew each time: `keys rotate` changes the file while other processes run."""
+    if django_settings.KEY_FILE is None:
+        environment: tuple[str, ...] = django_settings.SECRETS
+        return environment
+    return installation_secrets(django_settings.KEY_FILE)
 
 
 def _context(mailbox: Mailbox) -> str:

@@ -1,0 +1,122 @@
+"""threadline mailbox add, reconnect and disconnect
+
+The mail server is shown before a password is asked for. Nothing is stored of a sign-in that was not accepted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from threadline.cli.commands import Command, ask_secret, company_option, password_options, read_secret
+from threadline.cli.output import count, note, result
+from threadline.services import accounts, connect
+from threadline.services.errors import Invalid
+from threadline.services.sessions import Credentials, has_stored
+from threadline.storage.models import Mailbox
+
+PROTECTION = {"tls": "TLS", "starttls": "STARTTLS", "none": "no encryption"}
+
+
+def named(address: str, company_name: str | None) -> Mailbox:
+    return connect.mailbox_named(address, accounts.company_named(company_name) if company_name else None)
+
+
+@click.command(cls=Command)
+@click.argument("address")
+@click.option("--user", "user_email", metavar="EMAIL", required=True, help="Whose mailbox it is.")
+@click.option("--imap-host", metavar="HOST", help="The mail server; found from the address when left out.")
+@click.option("--imap-port", metavar="PORT", type=click.IntRange(1, 65535), help="Default: 993, or 143 without TLS.")
+@click.option("--imap-security", type=click.Choice(tuple(PROTECTION)), help="Default: tls.")
+@click.option("--username", metavar="NAME", help="To sign in with; usually the address.")
+@password_options
+def add(
+    address: str,
+    user_email: str,
+    imap_host: str | None,
+    imap_port: int | None,
+    imap_security: str | None,
+    username: str | None,
+    password_file: Path | None,
+    token_file: Path | None,
+) -> None:
+    """Connect a mailbox: sign in at its mail server. Does not refresh."""
+    if not imap_host and (imap_port or imap_security):
+        raise click.UsageError("--imap-port and --imap-security need --imap-host.")
+    owner = accounts.user_named(user_email)
+    if imap_host:
+        server = connect.server(imap_host, imap_port, imap_security or "tls", username or address)
+    else:
+        server = _detected(address, username)
+    note(f"Mail server: {server.host}, port {server.port}, {PROTECTION[server.security.value]}; as {server.username}.")
+    if server.security.value == "none":
+        note("Warning: without encryption, everybody on the way can read the password and the emails.")
+    credentials = _given(password_file, token_file) or Credentials(ask_secret(f"Password of {server.username}"))
+    mailbox = connect.add(address, owner, server, credentials, door="command")
+    result(
+        connect.status(mailbox),
+        f"Connected {mailbox.address}. Nothing was fetched yet: threadline mailbox refresh {mailbox.address}",
+    )
+
+
+def _detected(address: str, username: str | None) -> connect.MailServer:
+    found = connect.detect(address)
+    if not found.servers:
+        raise Invalid(found.hint or f"We did not find the mail server of {address}.", field="address")
+    best = found.servers[0]
+    if not found.protected:
+        raise Invalid(
+            f"We found {best.host}, port {best.port}, but in a way that could have been forged. If your mail host says "
+            f"the same, name it: --imap-host {best.host} --imap-port {best.port} "
+            f"--imap-security {best.security.value}",
+            field="address",
+        )
+    note(f"Found by: {found.source}.")
+    if found.hint:
+        note(found.hint)
+    return connect.server(best.host, best.port, best.security.value, username or best.username)
+
+
+def _given(password_file: Path | None, token_file: Path | None) -> Credentials | None:
+    if password_file and token_file:
+        raise click.UsageError("--password-file and --token-file contradict each other.")
+    if password_file:
+        return Credentials(read_secret(password_file, "--password-file"))
+    if token_file:
+        return Credentials(read_secret(token_file, "--token-file").strip(), kind="access_token")
+    return None
+
+
+@click.command(cls=Command)
+@click.argument("address")
+@password_options
+@company_option
+def reconnect(address: str, password_file: Path | None, token_file: Path | None, company_name: str | None) -> None:
+    """Sign in again, in place: nothing is lost and nothing comes twice. Without a password the stored one is tried."""
+    mailbox = named(address, company_name)
+    credentials = _given(password_file, token_file)
+    if credentials is None and not has_stored(mailbox):
+        credentials = Credentials(ask_secret(f"Password of {mailbox.settings['username']}"))
+    mailbox = connect.reconnect(mailbox, credentials, user=None, door="command")
+    result(
+        connect.status(mailbox),
+        f"Connected {mailbox.address} again. The next refresh fills the gap: "
+        f"threadline mailbox refresh {mailbox.address}",
+    )
+
+
+@click.command(cls=Command)
+@click.argument("address")
+@company_option
+def disconnect(address: str, company_name: str | None) -> None:
+    """Stop access and forget the password. Emails, profiles and people stay."""
+    mailbox = named(address, company_name)
+    connect.disconnect(mailbox, user=None, door="command")
+    held = mailbox.copies.values("message_id").distinct().count()
+    result(
+        connect.status(mailbox),
+        f"Disconnected {mailbox.address}. Its password was forgotten. "
+        f"Held here and on profiles, now as before: {count(held, 'email')}. "
+        "Attachments that were not opened stay at the mail server.",
+    )

@@ -1,0 +1,115 @@
+"""What an error becomes: one clear sentence on standard error and an exit status.
+
+Expected failures say what happened and who acts next. Of an unexpected one the traceback goes to the log, never to the
+terminal. With `--json` the sentence is an object: {"error", "field"}; standard output stays empty of errors.
+"""
+
+# ruff: noqa: PLC0415  a command that never loaded Django must not load it to fail
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from threadline.cli.output import safe
+from threadline.config.environment import BadSetting, read
+from threadline.config.keyfile import KeyFileUnusable
+from threadline.domain.errors import ProviderError
+
+FAILED, WRONG_USE, STOPPED = 1, 2, 130
+
+
+def explain_failure(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong; returns the exit status."""
+    status, sentence, field = _known(error) or (FAILED, _unexpected(error), "")
+    if as_json:
+        sys.stderr.write(json.dumps({"error": sentence, "field": field or None}) + "\n")
+    else:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            sys.stderr.write(f"{safe(error.ctx.get_usage())}\n")
+        sys.stderr.write(f"{safe(sentence)}\n")
+    return status
+
+
+def _known(error: BaseException) -> tuple[int, str, str] | None:
+    """(exit status, sentence, field) of an expected failure."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return STOPPED, "Stopped. Nothing was left half done.", ""
+    if isinstance(error, click.UsageError):
+        return WRONG_USE, _sentence(error.format_message()), _parameter(error)
+    if isinstance(error, click.ClickException):
+        return FAILED, _sentence(error.format_message()), ""
+    if isinstance(error, BadSetting):
+        return WRONG_USE, str(error), ""
+    if isinstance(error, KeyFileUnusable):
+        return FAILED, str(error), ""
+    return _of_the_store(error) or _of_the_services(error)
+
+
+def _of_the_store(error: BaseException) -> tuple[int, str, str] | None:
+    if isinstance(error, OSError) and error.filename is not None:
+        return FAILED, f"{error.filename} cannot be used: {error.strerror}.", ""
+    if "django.db" not in sys.modules:
+        return None
+    from django.db import OperationalError
+
+    if isinstance(error, OperationalError):
+        return FAILED, f"The store cannot be used: {_sentence(str(error))} Nothing was changed.", ""
+    return None
+
+
+def _of_the_services(error: BaseException) -> tuple[int, str, str] | None:
+    if "threadline.services.errors" not in sys.modules:
+        return None
+    from threadline.services import connect
+    from threadline.services.errors import Refused
+    from threadline.storage.leases import Busy, LeaseLost
+    from threadline.storage.sealing import SealBroken
+
+    if isinstance(error, Refused):
+        return FAILED, error.sentence, error.field
+    if isinstance(error, ProviderError):
+        return FAILED, connect.sentence_of(error), ""
+    if isinstance(error, Busy):
+        return FAILED, "This mailbox is being refreshed already. Try again when that has ended.", ""
+    if isinstance(error, LeaseLost):
+        return FAILED, "Another refresh took this mailbox over and goes on; nothing is lost.", ""
+    if isinstance(error, SealBroken):
+        remedy = "Restore the key file from the backup, or sign in again: threadline mailbox reconnect ADDRESS"
+        return FAILED, f"{error} {remedy}", ""
+    return None
+
+
+def _parameter(error: click.UsageError) -> str:
+    parameter = getattr(error, "param", None)
+    return (parameter.name or "") if isinstance(parameter, click.Parameter) else ""
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _unexpected(error: BaseException) -> str:
+    sentence = "Something went wrong on our side"
+    log = _write_traceback(error)
+    return f"{sentence}; details in the log: {log}" if log else f"{sentence}: {type(error).__name__}."
+
+
+def _write_traceback(error: BaseException) -> Path | None:
+    """Append the traceback (never values of variables) to the log; None when the log cannot be written either."""
+    try:
+        path: Path = read()["THREADLINE_DATA_DIR"] / "log" / "errors.log"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"--- {datetime.now(UTC).isoformat(timespec='seconds')}\n")
+            log.writelines(traceback.format_exception(error))
+    except (OSError, BadSetting):
+        return None
+    return path
