@@ -11,7 +11,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -63,16 +63,17 @@ class Lease:
 @contextmanager
 def hold(mailbox_id: int) -> Iterator[Lease]:
     """Hold the lease of a mailbox. Raises Busy when another holder is at work."""
-    if connection.vendor == "sqlite":
-        with _file_lock(mailbox_id):
-            yield _next_fence(mailbox_id, Q())
-        return
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    lease = _next_fence(mailbox_id, free)
-    try:
-        yield lease
-    finally:
-        Mailbox.objects.filter(pk=mailbox_id, lease_fence=lease.fence).update(lease_until=None, lease_owner="")
+    with ExitStack() as stack:
+        free = Q()
+        if connection.vendor == "sqlite":
+            stack.enter_context(_file_lock(mailbox_id))
+        else:
+            free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+        lease = _next_fence(mailbox_id, free)
+        try:
+            yield lease
+        finally:
+            Mailbox.objects.filter(pk=mailbox_id, lease_fence=lease.fence).update(lease_until=None, lease_owner="")
 
 
 def _next_fence(mailbox_id: int, free: Q) -> Lease:
@@ -105,11 +106,8 @@ def _file_lock(mailbox_id: int) -> Iterator[None]:
 
 
 def is_held(mailbox: Mailbox) -> bool:
-    """Whether a refresh of this mailbox is at work right now."""
-    if connection.vendor != "sqlite":
-        return Mailbox.objects.filter(pk=mailbox.pk, lease_until__gte=Now()).exists()
-    try:
-        with _file_lock(mailbox.pk):
-            return False
-    except Busy:
-        return True
+    """Whether somebody works on this mailbox, as far as the database tells: a killed holder shows for a while longer.
+
+    Only looks: trying the lock itself would keep a worker from taking it in that moment.
+    """
+    return Mailbox.objects.filter(pk=mailbox.pk, lease_until__gte=Now()).exists()

@@ -1,0 +1,117 @@
+"""The Inbox and Sent lists of one's own mailboxes, with the open email beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from threadline.domain.folders import Role
+from threadline.services import access, messages
+from threadline.services.errors import NotFound
+from threadline.storage.models import Copy, Mailbox
+from threadline.web.emails.one import reading
+from threadline.web.emails.refreshing import head
+from threadline.web.requests import SignedIn
+
+
+@login_required
+def emails(request: SignedIn) -> HttpResponse:
+    """The first of one's mailboxes; the way to connect one where there is none."""
+    mailbox = access.own_mailboxes(request.user).first()
+    if mailbox is None:
+        return render(request, "emails/none.html", {"section": "emails"})
+    return redirect("folder", mailbox_id=mailbox.pk, role="inbox")
+
+
+@login_required
+def folder(request: SignedIn, mailbox_id: int, role: str) -> HttpResponse:
+    """A page of the list. `q` searches, `before` and `after` are positions in it."""
+    mailbox = access.mailbox_for(request.user, mailbox_id)
+    return render(request, "emails/list.html", _list(request, mailbox, role))
+
+
+@login_required
+def opened(request: SignedIn, mailbox_id: int, role: str, copy_id: int) -> HttpResponse:
+    """The list with one email open beside it; to htmx only the email."""
+    mailbox = access.mailbox_for(request.user, mailbox_id)
+    copy = (
+        Copy.objects.select_related("message", "body", "folder", "mailbox__owner")
+        .filter(mailbox=mailbox, pk=copy_id)
+        .first()
+    )
+    if copy is None:
+        raise NotFound("There is no such email here.")
+    context = {"section": "emails", "reading": reading(copy, request.user), "selected": copy.pk}
+    context |= {"back_url": _url("folder", mailbox, role, request), "back_text": _title(role)}
+    if request.htmx:
+        return render(request, "emails/reading.html", context)
+    return render(request, "emails/list.html", _list(request, mailbox, role) | context)
+
+
+def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
+    words = request.GET.get("q", "").strip()[:200]
+    page = messages.listing(
+        mailbox,
+        Role(role),
+        words=words,
+        before=request.GET.get("before", ""),
+        after=request.GET.get("after", ""),
+    )
+    searched = {"q": words} if words else {}
+    position = {key: request.GET[key] for key in ("before", "after") if request.GET.get(key)}
+    return {
+        "section": "emails",
+        "title": _title(role),
+        "mailbox": mailbox,
+        "role": role,
+        "words": words,
+        "rows": [_row(copy, mailbox, role, searched | position) for copy in page.copies],
+        "newer_url": "?" + urlencode(searched | {"after": page.newer}) if page.newer else "",
+        "older_url": "?" + urlencode(searched | {"before": page.older}) if page.older else "",
+        "list_url": request.get_full_path(),
+        "head": head(mailbox, role),
+        "mailboxes": list(access.own_mailboxes(request.user)),
+    }
+
+
+def _title(role: str) -> str:
+    return "Inbox" if role == "inbox" else "Sent"
+
+
+def _url(name: str, mailbox: Mailbox, role: str, request: SignedIn) -> str:
+    query = request.GET.urlencode()
+    return reverse(name, args=[mailbox.pk, role]) + (f"?{query}" if query else "")
+
+
+def _row(copy: Copy, mailbox: Mailbox, role: str, query: dict[str, str]) -> dict[str, Any]:
+    """One line of the list, as parts/email_row.html reads it."""
+    links = copy.message.shown_links  # type: ignore[attr-defined]  # prefetched by messages.listing
+    url = reverse("opened", args=[mailbox.pk, role, copy.pk]) + (f"?{urlencode(query)}" if query else "")
+    return {
+        "pk": copy.pk,
+        "url": url,
+        "sender": _other_side(copy, role),
+        "subject": copy.message.subject,
+        "at": copy.decided_at,
+        "unread": not copy.seen and role == "inbox",
+        "has_attachments": any(not part["inline"] for part in copy.body.attachments),
+        "people": [
+            {"name": link.person.name, "kind": link.person.kind, "url": reverse("person", args=[link.person_id])}
+            for link in links
+        ],
+        "why_url": f"{url}#on-profiles",
+    }
+
+
+def _other_side(copy: Copy, role: str) -> str:
+    """Who sent it; in Sent items, to whom it went."""
+    if role == "sent":
+        addresses = [*copy.body.recipients.get("to", []), *copy.body.recipients.get("cc", []), *copy.bcc]
+        names = [address["name"] or address["address"] for address in addresses]
+        return "To " + (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "nobody")
+    return copy.message.sender_name or copy.message.sender_address or "Unknown sender"
