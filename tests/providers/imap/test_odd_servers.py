@@ -155,6 +155,12 @@ class TestFetching:
         assert isinstance(answer, Content)
         assert (answer.whole, answer.raw) == (True, b"whole")
 
+    def test_more_messages_than_one_batch_holds(self) -> None:
+        uids = range(1, 1_801)
+        with ScriptedServer(on("UID FETCH", *(whole(uid, "x") for uid in uids), "%t OK done")) as server:
+            fetch(server, *uids)
+            assert len(server.sent("UID FETCH")) == 4
+
     def test_lines_stay_short_for_servers_we_do_not_know(self) -> None:
         uids = range(1_000_000, 1_001_000, 3)
         with ScriptedServer(on("UID FETCH", *(whole(uid, "x") for uid in uids), "%t OK done")) as server:

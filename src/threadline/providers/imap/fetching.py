@@ -63,7 +63,7 @@ class _Fetch:
         """Fetches in batches and takes out of `wanted` what came."""
         batches = (
             Asked(uid_set, b"(UID BODY.PEEK[])", ids)
-            for batch in _batches(wanted.values())
+            for batch in _batches(list(wanted.values()))  # a copy: what came is taken out meanwhile
             for uid_set, ids in uids.chunks(batch, self._desk.set_limit)
         )
         for event in self._desk.pipeline(self._name, self._generation, batches):
