@@ -51,6 +51,7 @@ Content-Language: de, en
 
 <p>Sch\u00f6ne Gr\u00fc\u00dfe</p>
 --inner--
+
 --outer=1
 Content-Type: application/pdf; name="CV.pdf"
 Content-Disposition: attachment; filename*0*=utf-8''Lebens; filename*1*=l%C3%A4ufe.pdf; size=12
@@ -78,6 +79,7 @@ Content-Transfer-Encoding: base64
 
 AAAA
 --deep--
+
 --outer=1--
 Epilogue.
 """)

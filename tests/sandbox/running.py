@@ -17,7 +17,7 @@ ARRIVED = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 class Running:
-    """A started server. `account` may be changed directly: the loop only runs while a client waits for it."""
+    """A started server. What touches `account` goes through `do`: its SQLite file belongs to the server's thread."""
 
     def __init__(self, data_dir: Path, options: Options) -> None:
         self.data_dir = data_dir

@@ -66,8 +66,13 @@ def _fill(account: Account, now: datetime) -> None:
 
 
 def export(data_dir: Path, now: datetime) -> None:
-    """Write `people.csv`, in the format of the people import, and `expected.json` beside the mailboxes."""
-    _write(data_dir / "people.csv", people_csv(world(now)))
+    """Write beside the mailboxes: `people.csv` for the people import, `world.json` (the company and its users), and
+    `expected.json`.
+    """
+    demo = world(now)
+    company = {"company": asdict(demo.company), "users": [asdict(user) for user in demo.users]}
+    _write(data_dir / "world.json", json.dumps(company, indent=2, ensure_ascii=False) + "\n")
+    _write(data_dir / "people.csv", people_csv(demo))
     _write(data_dir / "expected.json", expected_json(cases(now), now))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _FOLD = re.compile(rb"\r?\n[ \t]*")
 _TOKEN = re.compile(
-    rb'\s+|"(?P<quoted>(?:[^"\\]|\\.)*)"?|\((?P<comment>(?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*)\)?'
+    rb'\s+|"(?P<quoted>(?:[^"\\]|\\.)*)(?P<closed>"?)|\((?P<comment>(?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*)\)?'
     rb'|(?P<domain>\[[^\]]*\]?)|(?P<special>[<>@,;:()\]])|(?P<atom>[^\s"()<>@,;:\[\]]+)',
     re.DOTALL,
 )
@@ -139,6 +139,10 @@ class _AddressReader:
         if (special := match["special"]) is not None:
             self._take_special(special)
         elif match["quoted"] is not None:
+            if not match["closed"]:
+                self._reset()
+                self._found.append(_address(None, None, b""))  # everything behind an open quote is lost
+                return
             self._add(_ESCAPED.sub(rb"\1", match["quoted"]))
         elif match["comment"] is not None:
             self._comment = _ESCAPED.sub(rb"\1", match["comment"])

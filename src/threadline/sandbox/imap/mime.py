@@ -110,6 +110,9 @@ def _descend(part: Part, depth: int, budget: _Budget) -> None:
                 if budget.parts <= 0:
                     return
                 part.children.append(_parse(part.raw, start, end, depth + 1, budget, digest=digest))
+        if not part.children:
+            # BODYSTRUCTURE cannot say "a multipart of nothing"; Dovecot describes one empty text part, so do we.
+            part.children.append(Part(part.raw, part.end, part.end, part.end, Header(b"")))
     elif part.type == b"message" and part.subtype == b"rfc822":
         part.message = _parse(part.raw, part.body, part.end, depth + 1, budget, digest=False)
 

@@ -53,7 +53,7 @@ def _single(part: Part, *, extended: bool) -> bytes:
     parameters = part.parameters
     kind, sub = part.type, part.subtype
     if kind == b"multipart":
-        # A multipart without parts cannot be written as one; a client reads it as the text it is.
+        # Without a boundary, or nested beyond the limit: a client reads it as the text it is.
         kind, sub = b"text", b"plain"
     if kind == b"text" and not any(name == b"charset" for name, _ in parameters):
         parameters = [*parameters, (b"charset", b"us-ascii")]
