@@ -107,7 +107,7 @@ def test_an_unfinished_sign_in_again_interrupts_nothing_while_all_is_well() -> N
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=lambda error: type(error).__name__)
 def test_a_timeout_never_asks_the_user_to_sign_in(error: ProviderError) -> None:
-    for hours in range(0, 200, 5):
+    for hours in range(0, 200, 4):
         happened = event(error, failures=hours, since=NOON - timedelta(hours=hours))
         assert happened in {Event.FAILED_FOR_NOW, Event.FAILED_FOR_A_DAY}
         assert (happened is Event.FAILED_FOR_A_DAY) == (hours >= 24)

@@ -54,6 +54,7 @@ def test_the_inbox_is_known_in_any_case(name: str) -> None:
         ("Other Users/bob/Sent", "/"),
         ("INBOX.Clients.Sent", "."),
         ("INBOX.INBOX", "."),
+        ("INBOX.INBOX.Sent", "."),
         ("Inbox/Clients", "/"),
         ("Sent/2024", "/"),
         ("Sentinel", "/"),
