@@ -57,6 +57,7 @@ class Diagnosis:
     at: datetime | None
     message: Message | None  # None when the email is not held
     live: bool  # judged on the headers the server has right now
+    facts: Facts  # what the verdict was made of
 
     def as_json(self) -> dict[str, Any]:
         verdict = self.verdict
@@ -106,6 +107,27 @@ def search_live(mailbox: Mailbox, query: Query, person: Person) -> list[Diagnosi
     return _explain_live(mailbox, query, person)
 
 
+def explain_remote(mailbox: Mailbox, folder_name: str, remote_id: str, person: Person) -> Diagnosis:
+    """Judge one email of the live account anew, by the folder's name and its id there. Raises NotFound, ProviderError.
+
+    Most emails that are not held have a Message-ID, but not all; every one has a place.
+    """
+    gone = NotFound(f"That email is no longer in the folder {folder_name} of {mailbox.address}. Look for it again.")
+    with open_mailbox(mailbox) as session:
+        remote = next((folder for folder in session.folders() if folder.name == folder_name), None)
+        if remote is None or not remote_id.isdecimal():
+            raise gone
+        listing = session.list_ids(remote)
+        hits = [
+            (Found(remote, listing.generation, item, header, listing.listed_up_to), headers_only(header))
+            for item, header in session.headers(remote, listing.generation, [remote_id])
+        ]
+    if not hits:
+        raise gone
+    folders = {folder.remote_name: folder for folder in mailbox.folders.all()}
+    return _judge(mailbox, person, hits, folders, now())
+
+
 def explain_held(message: Message, person: Person, *, mailbox: Mailbox | None = None) -> Diagnosis:
     """The verdict on an email that is held; with `mailbox`, on that mailbox's copies."""
     known = facts.of_messages([message.pk], mailbox_id=mailbox.pk if mailbox else None)[message.pk]
@@ -131,6 +153,7 @@ def explain_held(message: Message, person: Person, *, mailbox: Mailbox | None = 
         at=message.at,
         message=message,
         live=False,
+        facts=gathered,
     )
 
 
@@ -222,6 +245,7 @@ def _judge(
         at=gathered.copies[0].decided_at,
         message=message,
         live=True,
+        facts=gathered,
     )
 
 
