@@ -121,7 +121,7 @@ class DovecotBackend(ImapBackend):
 # What is announced decides what is used: QRESYNC, CONDSTORE alone (as Gmail), plain UID listing (as Exchange, Yandex).
 _ANNOUNCED = {
     "dovecot": None,
-    "dovecot as Gmail": "IMAP4rev1 SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN CONDSTORE ESEARCH LITERAL- SPECIAL-USE MOVE",
+    "dovecot as Gmail": "IMAP4rev1 SASL-IR ID ENABLE IDLE UIDPLUS CHILDREN CONDSTORE ESEARCH LITERAL- SPECIAL-USE MOVE",
     "dovecot as Courier": "IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=REFERENCES SORT IDLE MOVE",
 }
 BACKENDS = {**dict.fromkeys(_ANNOUNCED, "dovecot"), "pymap": "pymap"}  # name -> the server it needs

@@ -1,4 +1,4 @@
-"""Every row of the table of refusals is met by the answer it was made for, and an unknown one asks nothing of anybody."""
+"""Every row of the table of refusals meets the answer it was made for; an unknown one asks nothing of anybody."""
 
 import re
 from datetime import timedelta

@@ -120,7 +120,8 @@ class TestFolders:
 class TestMessages:
     def test_gmails_listing(self) -> None:
         found = fetched(
-            b'* 1 FETCH (X-GM-MSGID 1278455344230334865 UID 4391 RFC822.SIZE 8743 INTERNALDATE " 4-Mar-2026 09:15:08 -0800" '
+            b"* 1 FETCH (X-GM-MSGID 1278455344230334865 UID 4391 RFC822.SIZE 8743 "
+            b'INTERNALDATE " 4-Mar-2026 09:15:08 -0800" '
             b"FLAGS (\\Seen $NotPhishing) MODSEQ (65))"
         )
         assert (found.uid, found.size) == (4391, 8743)
