@@ -92,8 +92,8 @@ def _completeness(found: dict[str, Any]) -> str:
 @company_option
 def list_folders(address: str, choices: tuple[str, ...], company_name: str | None) -> None:
     """List a mailbox's folders and what they are, or say what they are."""
-    found = connecting.named(address, company_name)
     wanted = [_choice(choice) for choice in choices]
+    found = connecting.named(address, company_name)
     for folder, choice in [(folders.folder_named(found, name), choice) for name, choice in wanted]:
         folders.override(folder, choice, None, door="command")
     rows = [folders.as_json(folder) for folder in folders.listing(found)]
