@@ -45,7 +45,9 @@ class Wire:
         self._socket.close()
 
     def line(self) -> bytes:
-        return self._file.readline().rstrip(b"\r\n")
+        line = self._file.readline()
+        assert line, "the server closed the connection"
+        return line.rstrip(b"\r\n")
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
@@ -61,7 +63,6 @@ class Wire:
         lines = []
         while True:
             line = self.line()
-            assert line, lines
             if line.startswith(tag):
                 return [*lines, line.removeprefix(tag)]
             lines.append(line)

@@ -63,7 +63,11 @@ class Program:
 
     def client(self, password: str = PASSWORD) -> imaplib.IMAP4:
         client = imaplib.IMAP4("127.0.0.1", self.ready["imap_port"], timeout=20)
-        client.login(MAILBOX, password)
+        try:
+            client.login(MAILBOX, password)
+        except imaplib.IMAP4.error:
+            client.shutdown()
+            raise
         return client
 
     def end(self, number: int = signal.SIGTERM) -> int:
@@ -190,7 +194,7 @@ def test_a_changed_password_is_told_and_the_old_one_refused(start: Start) -> Non
     changed = program.call("password", {})
     with pytest.raises((imaplib.IMAP4.abort, OSError)):
         client.noop()
-    client.shutdown() if client.sock.fileno() >= 0 else None
+    client.shutdown()
     with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
         program.client()
     program.client(changed["password"]).logout()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,20 +25,24 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+READERS: tuple[Callable[[Cursor], object], ...] = (
+    read_items,
+    read_charset,
+    Cursor.flags_in_parentheses,
+    Cursor.atoms_in_parentheses,
+    Cursor.list_pattern,
+    Cursor.string,
+    lambda cursor: KeyReader(cursor).read_all(),
+    lambda cursor: SequenceSet.parse(cursor.sequence_set()),
+)
+
+
 @given(FRAGMENTS | st.lists(WORDS, max_size=12).map(lambda words: [b"".join(words)]))
 def test_any_command_is_either_read_or_called_malformed(fragments: list[bytes]) -> None:
-    for read in (
-        lambda cursor: read_items(cursor),
-        lambda cursor: KeyReader(cursor).read_all(),
-        lambda cursor: SequenceSet.parse(cursor.sequence_set()),
-        lambda cursor: cursor.flags_in_parentheses(),
-        lambda cursor: read_charset(cursor),
-        lambda cursor: (cursor.astring(), cursor.space(), cursor.list_pattern()),
-    ):
-        try:
+    """Nothing but the two refusals may come out, and every reader comes to an end."""
+    for read in READERS:
+        with suppress(MalformedError, BadCharsetError):
             read(Cursor(fragments))
-        except (MalformedError, BadCharsetError) as refusal:
-            assert isinstance(refusal, Exception)
 
 
 @given(st.binary(max_size=80).filter(lambda value: b"\x00" not in value))
@@ -94,7 +101,8 @@ def test_list_patterns(pattern: str, name: str, found: bool) -> None:
 
 PIECES = st.sampled_from(
     [b"Content-Type: multipart/mixed; boundary=a\r\n", b"Content-Type: message/rfc822\r\n", b"--a\r\n", b"--a--\r\n",
-     b"\r\n", b"text\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\n", b"From: a@x.example\r\n", b"--b--",
+     b"\r\n", b"text\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\n", b"From: a@x.example\r\n",
+     b"--b--",
      b'To: "open, <a@b', b"Content-Disposition: attachment; filename*0=a; filename*1*=b\r\n", b"\x00\xff"]
 )  # fmt: skip
 
