@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.certificates import Authority
 from threadline.sandbox.demo import MAILBOX, PASSWORD
 
 ANNA = {"name": "Anna Berg", "address": "anna.berg@posten.example"}
@@ -162,6 +164,19 @@ def test_it_goes_by_the_clock_of_the_installation(start: Start, tmp_path: Path) 
     program = start(environment={"THREADLINE_NOW_FILE": str(file)})
     assert program.call("deliver", {"person": ANNA})["received_at"] == "2027-03-04T05:06:07+00:00"
     assert program.call("state")["now"] == "2027-03-04T05:06:07+00:00"
+
+
+def test_it_speaks_tls_with_the_certificate_it_is_given(start: Start, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.pair("valid")
+    both = tmp_path / "both.pem"
+    both.write_bytes(pair.certificate.read_bytes() + pair.key.read_bytes())
+    program = start("--tls-cert", str(both))
+    trusting = ssl.create_default_context(cafile=str(authority.ca_file))
+    trusting.check_hostname = False
+    client = imaplib.IMAP4_SSL("127.0.0.1", program.ready["imap_port"], ssl_context=trusting, timeout=20)
+    client.login(MAILBOX, PASSWORD)
+    client.logout()
 
 
 # The control API

@@ -19,13 +19,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ready-file", type=Path, help="written when everything listens")
     parser.add_argument("--empty", action="store_true", help="no demo mailbox")
     parser.add_argument("--watch-stdin", action="store_true", help="end when standard input does")
+    parser.add_argument("--tls-cert", type=Path, help="PEM file of certificate and key: IMAP over TLS instead of plain")
     parser.add_argument("--no-condstore", action="store_true")
     parser.add_argument("--no-special-use", action="store_true")
     parser.add_argument("--no-esearch", action="store_true")
     given = parser.parse_args(arguments)
     options = Options(not given.no_condstore, not given.no_special_use, not given.no_esearch)
     settings = Settings(
-        given.data, given.imap_port, given.control_port, given.ready_file, options, not given.empty, given.watch_stdin
+        data_dir=given.data,
+        imap_port=given.imap_port,
+        control_port=given.control_port,
+        ready_file=given.ready_file,
+        options=options,
+        demo=not given.empty,
+        watch_stdin=given.watch_stdin,
+        tls_certificate=given.tls_cert,
     )
     try:
         run(settings)

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class Settings:
     options: Options
     demo: bool = True
     watch_stdin: bool = False
+    tls_certificate: Path | None = None  # PEM, certificate chain and key in one file
 
 
 def run(settings: Settings) -> None:
@@ -60,7 +62,7 @@ async def _serve(settings: Settings) -> None:
     store = Store(settings.data_dir)
     if settings.demo:
         seed_store(store, settings.data_dir, clock.now())
-    imap = ImapServer(store, options=settings.options)
+    imap = ImapServer(store, options=settings.options, tls=_tls(settings.tls_certificate))
     token_file = settings.data_dir / "control.token"
     http = HttpServer(Control(imap), _token(token_file))
     remembered = _remembered(settings.data_dir)
@@ -77,6 +79,14 @@ async def _serve(settings: Settings) -> None:
     imap.stop()
     await asyncio.sleep(0.05)  # lets the dropped sessions end before the files close under them
     store.close()
+
+
+def _tls(certificate: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
 
 
 async def _listen(start: Callable[[int], Awaitable[int]], wanted: int, remembered: int) -> int:

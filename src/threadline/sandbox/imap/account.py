@@ -181,9 +181,10 @@ class Account:
     def delete_folder(self, name: str) -> None:
         """Remove a folder and what is in it."""
         folder = self.folder(name)
+        contents = {row.content for row in folder.rows.values()}
         with self._transaction():
             self._db.execute("delete from folder where id = ?", (folder.id,))
-            self._forget_unused_content()
+            self._forget_unused_content(contents)
         del self.folders[name]
         _invalidate(folder)
 
@@ -294,9 +295,10 @@ class Account:
         if not uids:
             return
         modseq = folder.highest_modseq + 1
+        contents = {folder.rows[uid].content for uid in uids}
         with self._transaction():
             self._remove(folder, uids, modseq)
-            self._forget_unused_content()
+            self._forget_unused_content(contents)
         self._announce_gone(folder, uids, modseq)
 
     def take_recent(self, folder: Folder) -> int:
@@ -352,8 +354,12 @@ class Account:
         self._db.executemany("delete from message where folder = ? and uid = ?", [(folder.id, uid) for uid in uids])
         self._db.execute("update folder set highest_modseq = ? where id = ?", (modseq, folder.id))
 
-    def _forget_unused_content(self) -> None:
-        self._db.execute("delete from content where not exists (select 1 from message where content = content.id)")
+    def _forget_unused_content(self, candidates: Iterable[int]) -> None:
+        """Copies share their content; it goes with the last of them."""
+        self._db.executemany(
+            "delete from content where id = ?1 and not exists (select 1 from message where content = ?1)",
+            [(content,) for content in candidates],
+        )
 
     # -- after it ------------------------------------------------------------------------------------------
 

@@ -92,13 +92,14 @@ async def list_folders(session: Session, cursor: Cursor) -> str:
         session.send(b'* LIST (\\Noselect) "/" ""\r\n')
         return "List completed"
     account = session.signed_in
+    parents = _parents(account)
     for name, folder in _listed(account, reference, patterns):
         if b"SPECIAL-USE" in selecting and not folder.special_use:
             continue
         if b"SUBSCRIBED" in selecting and not folder.subscribed:
             continue
         subscribed = b"SUBSCRIBED" in (*selecting, *returning)
-        session.send(_list_line(session, b"LIST", account, folder, subscribed=subscribed))
+        session.send(_list_line(session, b"LIST", parents, folder, subscribed=subscribed))
         if status_items:
             session.send(_status_line(account, name, status_items))
     return "List completed"
@@ -146,9 +147,13 @@ def _listed(account: Account, reference: str, patterns: list[str]) -> list[tuple
     ]
 
 
-def _list_line(session: Session, word: bytes, account: Account, folder: Folder, *, subscribed: bool) -> bytes:
-    below = folder.name + DELIMITER
-    attributes = ["\\HasChildren" if any(name.startswith(below) for name in account.folders) else "\\HasNoChildren"]
+def _parents(account: Account) -> set[str]:
+    """The names that have folders below them."""
+    return {name[:at] for name in account.folders for at, letter in enumerate(name) if letter == DELIMITER}
+
+
+def _list_line(session: Session, word: bytes, parents: set[str], folder: Folder, *, subscribed: bool) -> bytes:
+    attributes = ["\\HasChildren" if folder.name in parents else "\\HasNoChildren"]
     if session.options.special_use and folder.special_use:
         attributes.append(folder.special_use)
     if subscribed and folder.subscribed:
@@ -163,9 +168,10 @@ async def list_subscribed(session: Session, cursor: Cursor) -> str:
     patterns = _patterns(cursor)
     cursor.end()
     account = session.signed_in
+    parents = _parents(account)
     for _, folder in _listed(account, reference, patterns):
         if folder.subscribed:
-            session.send(_list_line(session, b"LSUB", account, folder, subscribed=False))
+            session.send(_list_line(session, b"LSUB", parents, folder, subscribed=False))
     return "Lsub completed"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from threadline.sandbox.imap.account import Account, Row
 from threadline.sandbox.imap.headers import Header
-from threadline.sandbox.imap.mime import Part, parse, section
+from threadline.sandbox.imap.mime import Part, parse, pick_fields, section
 from threadline.sandbox.imap.names import quoted
 from threadline.sandbox.imap.structure import body_structure, envelope
 from threadline.sandbox.imap.syntax import Cursor, MalformedError
@@ -190,10 +190,12 @@ class Answer:
         return self._root
 
     def _section(self, wanted: Section) -> bytes:
+        found: bytes | None
         if wanted.header_only:
-            # The header alone is a message without a body: no need to read megabytes of attachments for it.
-            found = section(parse(self.header()) if self._root is None else self._root,
-                            (), wanted.what, wanted.names)  # fmt: skip
+            # No need to read megabytes of attachments for the header.
+            found = self.header()
+            if wanted.names:
+                found = pick_fields(found, wanted.names, without=wanted.what == b"HEADER.FIELDS.NOT")
         elif not wanted.path and not wanted.what and self._root is None:
             found = self._account.raw(self._row)
         else:

@@ -17,7 +17,10 @@ class Store:
         self.accounts: dict[str, Account] = {}
         for file in sorted(self._dir.glob("*.sqlite3")):
             account = Account(file)
-            self.accounts[account.name.lower()] = account
+            if account.name:
+                self.accounts[account.name.lower()] = account
+            else:
+                account.close()  # its creation was cut off before it had a name; creating it again goes on from here
 
     def account(self, name: str) -> Account | None:
         """The account of this login name, whatever its case."""
