@@ -291,7 +291,7 @@ class TestFolders:
         )
         with ScriptedServer(script, capabilities="IMAP4rev1 XLIST") as server, server.open() as session:
             roles = {folder.name: folder.role for folder in session.folders()}
-        assert roles["Gesendet"] is Role.SENT
+        assert roles == {"INBOX": Role.INBOX, "Gesendet": Role.SENT, "[Gmail]": Role.OTHER}
 
     def test_of_two_sent_folders_the_one_with_mail_is_in_use(self) -> None:
         script = [

@@ -158,9 +158,12 @@ class Channel:
     def settle(self) -> None:
         """Reads past the answers nobody waits for any more."""
         self.epoch += 1
-        while self._outstanding:
+        for _ in range(_UNTAGGED_LIMIT):
+            if not self._outstanding:
+                self._finished.clear()
+                return
             self.receive()
-        self._finished.clear()
+        raise self._broken("a command that never ends")
 
     def _note(self, status: Status) -> None:
         if status.code == "CAPABILITY":
@@ -246,7 +249,7 @@ class Channel:
     def say_goodbye(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.settimeout(1.0)
-            self._socket.sendall(b"BYE LOGOUT\r\n")
+            self._socket.sendall(b"Z LOGOUT\r\n")
 
     def close(self) -> None:
         self._closed = True

@@ -223,5 +223,6 @@ def _text_parts(found: Fetched, header: bytes, shape: structure.Structure) -> tu
         mime = found.sections.get(f"{leaf.part}.MIME") if shape.multipart else header
         if not isinstance(body, bytes) or not isinstance(mime, bytes) or (not body and leaf.size):
             return None
-        parts.append(TextPart(leaf.part, mime, body, truncated=len(body) >= PART_CAP < (leaf.size or 2**63)))
+        cut = len(body) == PART_CAP and leaf.size != PART_CAP
+        parts.append(TextPart(leaf.part, mime, body, truncated=cut))
     return tuple(parts)

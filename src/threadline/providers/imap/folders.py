@@ -65,6 +65,8 @@ def _once(answers: Iterable[Data]) -> list[Listed]:
     found: dict[str, Listed] = {}
     for data in answers:
         one = parse.listed(data) if data.name in ("LIST", "XLIST") else None
+        if one and data.name == "XLIST" and any(flag.lower() == "\\inbox" for flag in one.flags):
+            one = Listed("INBOX", one.delimiter, one.flags)  # its name is for people; commands know it as INBOX (Gmail)
         if one and one.name not in found:
             found[one.name] = one
     return list(found.values())

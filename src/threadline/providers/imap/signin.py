@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from threadline.domain.causes import Cause
 from threadline.domain.errors import NeedsUser, ProviderError, Transient
@@ -69,31 +69,20 @@ def sign_in(channel: Channel, settings: ServerSettings, tokens: TokenSource) -> 
     if settings.security is not Security.NONE and not channel.protected:
         raise _unprotected("")
     need_capabilities(channel)
-    before = channel.capabilities
+    announced = channel.capabilities
     channel.capabilities = ()
-    channel_sees = _Announced(before)
     try:
         token = tokens.access_token()
         if token is not None:
-            _with_token(channel, channel_sees, settings, token)
+            _with_token(channel, announced, settings, token)
         else:
-            _with_password(channel, channel_sees, settings.username, tokens.password())
+            _with_password(channel, announced, settings.username, tokens.password())
     except Refused as refused:
         raise error_for(refused.status, Phase.SIGN_IN, refused.notices) from refused
     need_capabilities(channel)
 
 
-class _Announced:
-    """What was announced before signing in."""
-
-    def __init__(self, capabilities: tuple[str, ...]) -> None:
-        self._capabilities = capabilities
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._capabilities
-
-
-def _with_token(channel: Channel, announced: _Announced, settings: ServerSettings, token: str) -> None:
+def _with_token(channel: Channel, announced: Sequence[str], settings: ServerSettings, token: str) -> None:
     user = settings.username
     if "AUTH=XOAUTH2" in announced:
         _authenticate(channel, announced, "XOAUTH2", f"user={user}\x01auth=Bearer {token}\x01\x01", goodbye=b"")
@@ -111,7 +100,7 @@ def _with_token(channel: Channel, announced: _Announced, settings: ServerSetting
         )
 
 
-def _with_password(channel: Channel, announced: _Announced, user: str, password: str) -> None:
+def _with_password(channel: Channel, announced: Sequence[str], user: str, password: str) -> None:
     if "AUTH=PLAIN" in announced and "\x00" not in user + password:
         try:
             _authenticate(channel, announced, "PLAIN", f"\x00{user}\x00{password}", goodbye=b"*")
@@ -132,7 +121,7 @@ def _with_password(channel: Channel, announced: _Announced, user: str, password:
     channel.run(b"LOGIN ", commands.astring(user), b" ", commands.astring(password))
 
 
-def _authenticate(channel: Channel, announced: _Announced, mechanism: str, message: str, *, goodbye: bytes) -> None:
+def _authenticate(channel: Channel, announced: Sequence[str], mechanism: str, message: str, *, goodbye: bytes) -> None:
     """A SASL exchange of one message. `goodbye` answers the challenge after a refusal (RFC 7628 section 3.2.3)."""
     response = base64.b64encode(message.encode("utf-8"))
     at_once = "SASL-IR" in announced
