@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "threadline.web.start.set_up.set_up_first",
     "threadline.web.middleware.company_time",
     "threadline.web.middleware.NothingHere",
 ]
@@ -119,6 +121,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
@@ -127,6 +130,8 @@ ACCOUNT_RATE_LIMITS = {
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Threadline"
+# Addresses are an administrator's word; there is nothing to verify before two-step sign-in may be switched on.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = True
 
 # --- security --------------------------------------------------------------------------------------------------------
@@ -169,6 +174,21 @@ else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = DATA_DIR / "outbox"
 
+# --- the demo's own mail server --------------------------------------------------------------------------------------
+
+SANDBOX_READY_FILE = DATA_DIR / "sandbox" / "ready.json"
+MAIL_SERVERS: dict[str, dict[str, Any]] = {}
+if SANDBOX_READY_FILE.exists():
+    _ready = json.loads(SANDBOX_READY_FILE.read_text(encoding="utf-8"))
+    ALLOW_MAIL_HOSTS |= {f"{_ready['host']}:{_ready['imap_port']}"}
+    for _account in _ready["accounts"]:
+        MAIL_SERVERS[_account["address"].partition("@")[2]] = {
+            "host": _ready["host"],
+            "port": _ready["imap_port"],
+            "security": "none",
+            "username": "%EMAILADDRESS%",
+        }
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
@@ -176,7 +196,6 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
 # Files are served where they lie: there is nothing to collect, and nothing to forget after an update.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False

@@ -1,0 +1,191 @@
+"""threadline serve: the pages and a worker; with --demo also a mail server to connect.
+
+Everything it starts ends with it, also when it is killed.
+"""
+
+# ruff: noqa: PLC0415  the options decide about the environment, and only then may Django be loaded
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from threadline.cli.commands import Starter
+from threadline.cli.preparation import prepare, prepare_store
+from threadline.config.environment import read
+
+START_TIMEOUT = 60.0  # seconds for the sandbox, which writes a year of mail at its first start
+THREADS = 8
+_PR_SET_PDEATHSIG = 1
+
+
+class Stopped(Exception):
+    """SIGTERM or Ctrl-C: the way out of the serving loop."""
+
+
+class CannotServe(click.ClickException):
+    """The pages cannot be served; the message says why and what to do."""
+
+    exit_code = 1
+
+
+@click.command(cls=Starter)
+@click.option("--demo", is_flag=True, help="With a mail server, people and a year of mail to try everything on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port of the pages (default: THREADLINE_PORT).")
+def serve(demo: bool, port: int | None) -> None:
+    """Start the pages and a worker, and serve until Ctrl-C."""
+    if demo:
+        os.environ["THREADLINE_DEMO"] = "1"
+    if port is not None:
+        os.environ["THREADLINE_PORT"] = str(port)
+    environment = read()
+    listener = _listen(environment["THREADLINE_HOST"], environment["THREADLINE_PORT"])
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _stop)
+    try:
+        with ExitStack() as stack:
+            stack.callback(listener.close)
+            _serve(listener, environment, stack)
+    except Stopped:
+        click.echo("\nStopped. Everything is kept; start again at any time.")
+
+
+def _stop(_: int, __: FrameType | None) -> None:
+    raise Stopped
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind first: a taken port is said before anything else happens."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotServe(
+            f"Port {port} on {host} cannot be used: {(error.strerror or str(error)).lower()}. "
+            f"Is Threadline running already? Choose another one with --port or THREADLINE_PORT."
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def _serve(listener: socket.socket, environment: dict[str, Any], stack: ExitStack) -> None:
+    folder: Path = environment["THREADLINE_DATA_DIR"] / "sandbox"
+    if environment["THREADLINE_DEMO"]:
+        _start_sandbox(folder, stack)
+    prepare()
+    from threadline.config import logging
+
+    logging.to_terminal("WARNING" if environment["THREADLINE_DEMO"] else environment["THREADLINE_LOG_LEVEL"])
+    prepare_store()
+    address = environment["THREADLINE_BASE_URL"] or _address(listener)
+    click.echo(_demo_greeting(folder, address) if environment["THREADLINE_DEMO"] else _greeting(address))
+    worker = [sys.executable, "-m", "threadline.cli", "worker"]
+    quiet = {"THREADLINE_LOG_LEVEL": "WARNING"} if environment["THREADLINE_DEMO"] else {}
+    stack.callback(_end, _start(worker, os.environ | quiet))
+    _serve_pages(listener)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104 - compared only
+    return f"http://{host}:{port}"
+
+
+def _start_sandbox(folder: Path, stack: ExitStack) -> None:
+    """Start the demo's mail server and wait until it listens."""
+    ready = folder / "ready.json"
+    ready.unlink(missing_ok=True)
+    click.echo("Starting the demo's mail server ...")
+    command = [sys.executable, "-m", "threadline.sandbox", "--data", str(folder), "--ready-file", str(ready)]
+    process = _start(command, dict(os.environ))
+    stack.callback(_end, process)
+    deadline = time.monotonic() + START_TIMEOUT
+    while not ready.exists():
+        if process.poll() is not None:
+            raise CannotServe("The demo's mail server did not start; what it said stands above.")
+        if time.monotonic() > deadline:
+            raise CannotServe(f"The demo's mail server did not start within {START_TIMEOUT:.0f} seconds.")
+        time.sleep(0.05)
+
+
+def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A child in a group of its own: Ctrl-C reaches only us and we end it in order; it ends when we are killed."""
+    return subprocess.Popen(  # noqa: S603 - our own programs
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads run yet
+    )
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _greeting(address: str) -> str:
+    from threadline.services import accounts
+
+    if accounts.is_new():
+        return (
+            f"Threadline is at {address}\n"
+            f"Set it up here (the address works once):\n  {address}/setup/?token={accounts.setup_token()}\n"
+            "Ctrl-C stops it."
+        )
+    return f"Threadline is at {address}\nCtrl-C stops it."
+
+
+def _demo_greeting(folder: Path, address: str) -> str:
+    from threadline.services import demo
+
+    user = demo.fill(folder)
+    account = json.loads((folder / "ready.json").read_text(encoding="utf-8"))["accounts"][0]
+    lines = [
+        "",
+        f"  Threadline    {address}",
+        f"  Sign in       {user.email}   password: {demo.PASSWORD}",
+        "",
+    ]
+    if demo.is_connected(account["address"]):
+        lines.append(f"  The mailbox {account['address']} is connected; what you did last time is still here.")
+    else:
+        lines.append("  First, connect a mailbox: Settings > Email connection > Connect a mailbox")
+        lines.append(f"  Mailbox       {account['address']}   password: {account['password']}")
+    lines += [f"  Make trouble  {address}/demo/", "", "  Ctrl-C stops everything this has started.", ""]
+    return "\n".join(lines)
+
+
+def _serve_pages(listener: socket.socket) -> None:
+    from waitress.server import create_server
+
+    from threadline.config.wsgi import application
+
+    server = create_server(application, sockets=[listener], threads=THREADS, ident=None, max_request_body_size=64 << 20)
+    try:
+        server.run()
+    finally:
+        server.close()
