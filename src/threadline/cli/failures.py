@@ -59,7 +59,8 @@ def _of_the_store(error: BaseException) -> tuple[int, str, str] | None:
     from django.db import OperationalError
 
     if isinstance(error, OperationalError):
-        return FAILED, f"The store cannot be used: {_sentence(str(error))} Nothing was changed.", ""
+        _write_traceback(error)  # the disk is full, or it is ours: a statement that no store takes
+        return FAILED, f"The store cannot be used: {_sentence(str(error))} What was done before it stays.", ""
     return None
 
 

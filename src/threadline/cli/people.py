@@ -143,7 +143,7 @@ def merge(keep: str, other: str, company_name: str | None) -> None:
 def list_people(kind: str | None, words: str, company_name: str | None) -> None:
     """List people by name."""
     found = service.listing(company_of(company_name), words=words, kind=kind or "")
-    rows = [service.as_json(person) for person in found]
+    rows = [service.as_json(person) for person in found.iterator(chunk_size=2000)]
     header = ("id", "kind", "name", "email", "created", "external id")
     keys = ("id", "kind", "name", "email", "created_at", "external_id")
     lines = table([[str(as_plain(row[key]) or "") for key in keys] for row in rows], header=header)

@@ -11,6 +11,7 @@ away.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,6 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from threadline.clock import now
 from threadline.domain.people import PersonRow, RowError, read_people
@@ -28,7 +28,7 @@ from threadline.storage.models import Company, Person, PersonAddress, User
 
 __all__ = ["ImportReport", "RowError", "import_people"]
 
-BATCH = 400  # lines of one transaction
+BATCH = 250  # lines of one transaction, which others wait for
 LONGEST_EXTERNAL_ID = 200
 Key = tuple[str, ...]
 
@@ -187,17 +187,16 @@ class _Known:
         names = [row.name for row in rows if not row.primary and not row.external_id]
         holders = PersonAddress.objects.filter(
             primary=True, address__company=self._company, address__key__in=keys, person__merged_into=None
-        ).values_list("person_id", flat=True)
-        nameless = Q(name__in=names, external_id=None, merged_into=None)
-        found = [
-            *people.filter(external_id__in=ids).prefetch_related("addresses__address"),
-            *people.filter(pk__in=list(holders)).prefetch_related("addresses__address"),
-            *(people.filter(nameless).prefetch_related("addresses__address") if names else ()),
-        ]
-        for person in sorted(found, key=lambda person: person.pk):
-            if person.pk not in self._pks:
-                self._pks.add(person.pk)
-                self._remember(_draft_of(person))
+        )
+        nameless = people.filter(name__in=names, external_id=None, merged_into=None)
+        found = {
+            *people.filter(external_id__in=ids).values_list("pk", flat=True),
+            *holders.values_list("person_id", flat=True),
+            *(nameless.values_list("pk", flat=True) if names else ()),
+        }
+        for draft in _drafts(sorted(found - self._pks)):
+            self._remember(draft)
+        self._pks |= found
 
     def apply(self, rows: Sequence[PersonRow], report: ImportReport, moment: datetime) -> list[_Draft]:
         """Apply the lines in their order; returns the people to store, new ones without a number."""
@@ -238,17 +237,17 @@ class _Known:
                 self._by_key[key] = draft
 
 
-def _draft_of(person: Person) -> _Draft:
-    addresses = {held.address.key: (held.as_written, held.primary) for held in person.addresses.all()}
-    return _Draft(
-        person.pk,
-        person.kind,
-        person.name,
-        person.external_id,
-        person.created_at,
-        addresses,
-        merged=person.merged_into_id is not None,
-    )
+def _drafts(pks: Sequence[int]) -> list[_Draft]:
+    addresses: dict[int, dict[str, tuple[str, bool]]] = defaultdict(dict)
+    held = PersonAddress.objects.filter(person_id__in=pks).order_by("pk")
+    for pk, key, as_written, primary in held.values_list("person_id", "address__key", "as_written", "primary"):
+        addresses[pk][key] = (as_written, primary)
+    people = Person.objects.filter(pk__in=pks).order_by("pk")
+    columns = people.values_list("pk", "kind", "name", "external_id", "created_at", "merged_into_id")
+    return [
+        _Draft(pk, kind, name, external_id, created_at, addresses[pk], merged=merged_into is not None)
+        for pk, kind, name, external_id, created_at, merged_into in columns
+    ]
 
 
 def _store(company: Company, drafts: Sequence[_Draft]) -> None:

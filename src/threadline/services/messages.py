@@ -196,7 +196,9 @@ def _with_people(copies: list[Copy]) -> list[Copy]:
         Copy.objects.filter(pk__in=ids)
         .select_related("message", "body", "folder")
         .defer("body__text", "body__html", "body__raw")
-        .prefetch_related("message__links__person__addresses")
+        .prefetch_related(
+            Prefetch("message__links", Link.objects.select_related("person")), "message__links__person__addresses"
+        )
     )
     by_id = {copy.pk: copy for copy in loaded}
     return [by_id[pk] for pk in ids if pk in by_id]

@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from threadline.clock import now
 from threadline.domain.addresses import normalise
-from threadline.services import audit, link
+from threadline.services import audit, facts, link
 from threadline.services.errors import Conflict, Invalid, NotFound
 from threadline.storage.arrivals import address_ids
 from threadline.storage.models import Company, Link, Person, PersonAddress, User
@@ -204,13 +204,10 @@ def listing(company: Company, *, words: str = "", kind: str = "") -> QuerySet[Pe
     for word in words.split()[:6]:
         people = people.filter(Q(name__icontains=word) | Q(addresses__address__key__icontains=word.lower()))
     shown = Q(links__detached=False)
-    return (
-        people.annotate(
-            emails=Count("links", filter=shown, distinct=True), last_email_at=Max("links__at", filter=shown)
-        )
-        .prefetch_related("addresses__address")
-        .order_by("name", "pk")
+    counted = people.annotate(
+        emails=Count("links", filter=shown, distinct=True), last_email_at=Max("links__at", filter=shown)
     )
+    return facts.with_addresses(counted).order_by("name", "pk")
 
 
 def as_json(person: Person) -> dict[str, Any]:
