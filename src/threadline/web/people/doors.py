@@ -1,0 +1,31 @@
+"""What every view of this section needs: safe ways back, and where other sections are."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+DOOR = "pages"
+
+
+def with_query(url: str, **values: object) -> str:
+    return f"{url}?{urlencode({name: value for name, value in values.items() if value not in ('', None)})}"
+
+
+def back_to(request: HttpRequest, otherwise: str) -> HttpResponse:
+    """Where the form said to go on, if that is a page of ours."""
+    wanted = request.GET.get("back", "")
+    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return redirect(wanted if ours else otherwise)
+
+
+def policy_url() -> str:
+    """Where an administrator relaxes a condition, with a preview."""
+    try:
+        return reverse("policy")
+    except NoReverseMatch:
+        return reverse("company")

@@ -1,0 +1,151 @@
+"""Which copies a verdict is judged on for one reader, and the whole of what the verdict page shows of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from threadline.clock import now
+from threadline.domain.verdict import Rule
+from threadline.services import access, diagnose
+from threadline.services.diagnose import Diagnosis
+from threadline.storage.models import Link, Message, Person, User
+from threadline.web import times
+from threadline.web.people.blind import Hidden, hidden_from
+from threadline.web.people.conditions import FIVE, Reading, rows, title
+from threadline.web.people.doors import with_query
+from threadline.web.people.remedies import Remedying
+
+_NOTE_ICONS = {"moved": "folder", "not_found": "question", "shared": "people", "disconnected": "break"}
+
+
+def judge(user: User, message: Message, person: Person) -> Diagnosis:
+    """The verdict on a held email, as this reader may know it.
+
+    Where an email lies in a colleague's mailbox is theirs to know until it is on a profile, so a reader with copies of
+    their own gets those judged; the best one counts.
+    """
+    linked = Link.objects.filter(message=message, person=person, detached=False).exists()
+    own = [] if linked else list(access.own_mailboxes(user).filter(copies__message=message).distinct())
+    if not own:
+        return diagnose.explain_held(message, person)
+    judged = [diagnose.explain_held(message, person, mailbox=mailbox) for mailbox in own]
+    return min(judged, key=lambda diagnosis: len(diagnosis.verdict.reasons))
+
+
+def shown_to(user: User, diagnosis: Diagnosis, person: Person, back: str) -> dict[str, Any]:
+    """What the page needs of a verdict: the answer, the rows with their remedies, the notes."""
+    hidden = hidden_from(user, diagnosis.message) if diagnosis.message else Hidden()
+    reading = Reading(diagnosis, person, hidden)
+    remedying = Remedying(reading, user, back)
+    conditions = []
+    for row in rows(reading):
+        found = remedying.remedies(row["rule"]) if row["outcome"] == "unmet" else None
+        conditions.append(row | {"remedies": found.acts if found else [], "remedy_note": found.note if found else ""})
+    return {
+        "verdict": diagnosis.verdict,
+        "answer": answer(reading),
+        "conditions": conditions,
+        "notes": notes(reading),
+        "put_on": _put_on(diagnosis, person, back),
+        "from_to": from_to(reading),
+        "attachments": _attachments(diagnosis),
+    }
+
+
+def answer(reading: Reading) -> dict[str, str]:
+    """The answer in one sentence, and what to do about it."""
+    verdict = reading.diagnosis.verdict
+    if verdict.linked:
+        return {}
+    by_hand = " Or put it on the profile by hand; that always works." if reading.diagnosis.message else ""
+    if not verdict.reasons:
+        if reading.diagnosis.message:
+            text = "It shows within a minute, as soon as the profiles are brought in line."
+        else:
+            text = "It shows with the next refresh."
+        return {"tone": "ok", "title": "All conditions are met.", "text": text}
+    failing = [rule for rule in FIVE if rule in reading.reasons]
+    further = [rule for rule in reading.reasons if rule not in FIVE]
+    if not failing:
+        text = _further_text(further[0])
+        return {"tone": "warn", "title": f"{title(further[0], 'unmet', reading)}.", "text": text}
+    count = len(failing)
+    headline = f"{count} of 5 conditions {'is' if count == 1 else 'are'} not met."
+    if further:
+        headline += f" And {title(further[0], 'unmet', reading)[0].lower()}{title(further[0], 'unmet', reading)[1:]}."
+    together = {1: "Fix it", 2: "Fix both"}.get(count + len(further), "Fix them all")
+    return {"tone": "warn", "title": headline, "text": f"{together} and the email shows at once.{by_hand}"}
+
+
+def _further_text(rule: Rule) -> str:
+    return {
+        Rule.DETACHED: "All five conditions are met, but what a hand took off only a hand puts back.",
+        Rule.BLOCKLISTED: "Emails with it stay off all profiles. You can still put this one on by hand.",
+    }.get(rule, "Emails among colleagues stay off profiles. You can still put this one on by hand.")
+
+
+def notes(reading: Reading) -> list[dict[str, str]]:
+    """Where we looked and when, both times, what else is worth knowing, and that nothing was changed."""
+    diagnosis, moment = reading.diagnosis, now()
+    copies = {1: "one copy"}.get(len(diagnosis.found_in), f"{len(diagnosis.found_in) or 'no'} copies")
+    if diagnosis.live:
+        mailbox = reading.copy.mailbox if reading.copy else "the mailbox"
+        looked = f"We asked the live mailbox {mailbox} at {times.inline(diagnosis.as_of, moment)} and found {copies}."
+    else:
+        looked = (
+            f"We hold {copies} of it, as of the refresh at {times.inline(diagnosis.as_of, moment)}."
+            if diagnosis.found_in
+            else "We hold this email, but no connected mailbox has it any more."
+        )
+    listed = [{"icon": "search", "text": looked}]
+    listed += [
+        {"icon": _NOTE_ICONS.get(note.kind, "info"), "text": note.text}
+        for note in diagnosis.verdict.notes
+        if not reading.hidden.mentioned_in(note.text)
+    ]
+    if both := _both_times(reading):
+        listed.append({"icon": "clock", "text": both})
+    listed.append({"icon": "shield", "text": "The mailbox was only read. Nothing in it was changed."})
+    return listed
+
+
+def _both_times(reading: Reading) -> str:
+    copy, moment = reading.copy, now()
+    if copy is None:
+        return ""
+    counts = times.exact(copy.decided_at, moment)
+    others = []
+    if copy.provider_at and copy.provider_at != copy.decided_at:
+        others.append(f"The mail server says {times.exact(copy.provider_at, moment)}.")
+    if copy.header_at and copy.header_at != copy.decided_at:
+        others.append(f"The sender’s own clock said {times.exact(copy.header_at, moment)}.")
+    if not others:
+        return f"The time that counts is {counts}; the mail server and the sender’s clock agree."
+    whose = "the sender’s" if copy.decided_at == copy.header_at else "the mail server’s"
+    return f"The time that counts is {whose}, {counts}. {' '.join(others)}"
+
+
+def from_to(reading: Reading) -> str:
+    """ "From anna@bergekonomi.example to Sofia Lindqvist"; nobody that only others' blind copies show."""
+    everyone = [c for c in reading.facts.correspondents if c.key not in reading.hidden.keys]
+    sender = reading.diagnosis.sender or "an unknown sender"
+    to = [c.name or c.as_written for c in everyone if c.role == "to"]
+    if not to:
+        return f"From {sender}"
+    more = f" and {len(to) - 2} more" if len(to) > 2 else ""
+    return f"From {sender} to {', '.join(to[:2])}{more}"
+
+
+def _put_on(diagnosis: Diagnosis, person: Person, back: str) -> str:
+    if diagnosis.message is None or diagnosis.verdict.linked:
+        return ""
+    return with_query(reverse("put_on", args=[person.pk, diagnosis.message.pk]), back=back)
+
+
+def _attachments(diagnosis: Diagnosis) -> int:
+    if diagnosis.message is None:
+        return 0
+    body = diagnosis.message.bodies.only("attachments").order_by("pk").first()
+    return len(body.attachments) if body else 0
