@@ -45,6 +45,27 @@ def connection_for(user: User, mailbox_id: int) -> Mailbox:
     return mailbox
 
 
+def connections_of(user: User) -> QuerySet[Mailbox]:
+    """The mailboxes whose connection this user may see: the own ones; for administrators and support, the company's."""
+    mailboxes = Mailbox.objects.filter(company_id=user.company_id).order_by("address_key")
+    return mailboxes if user.role in {"admin", "support"} else mailboxes.filter(owner=user)
+
+
+def connection_shown_to(user: User, mailbox_id: int) -> Mailbox:
+    """A mailbox whose connection this user may see; `connection_for` says whether they may also change it."""
+    mailbox = connections_of(user).filter(pk=mailbox_id).first()
+    if mailbox is None:
+        raise NotFound("There is no such mailbox here.")
+    return mailbox
+
+
+def colleague_for(user: User, user_id: int) -> User:
+    colleague = User.objects.filter(company_id=user.company_id, pk=user_id).first()
+    if colleague is None:
+        raise NotFound("There is no such user here.")
+    return colleague
+
+
 def messages_of(user: User) -> QuerySet[Message]:
     own = Copy.objects.filter(message=OuterRef("pk"), mailbox__owner=user)
     on_a_profile = Link.objects.filter(message=OuterRef("pk"), detached=False)

@@ -96,6 +96,7 @@ def add_user(
     name: str = "",
     role: str = "member",
     password: str | None = None,
+    by: User | None = None,
     door: str,
 ) -> User:
     """A new user; without a password they choose one by "Forgot your password?"."""
@@ -111,8 +112,22 @@ def add_user(
         check_password(password, user)
     user.set_password(password)
     user.save()
-    audit.record(company.pk, None, door, "user added", key, {"role": role})
+    audit.record(company.pk, by, door, "user added", key, {"role": role})
     return user
+
+
+def change_user(user: User, *, role: str, active: bool, by: User, door: str) -> None:
+    """Another role, or no sign-in any more (and again). Nobody does this to themselves: an administrator remains."""
+    if role not in ROLES:
+        raise Invalid(f"{role!r} is no role; expected one of {', '.join(ROLES)}.", field="role")
+    if user.pk == by.pk:
+        raise Conflict("You cannot change your own role. Ask another administrator of your company.")
+    if (user.role, user.is_active) == (role, active):
+        return
+    with transaction.atomic():
+        user.role, user.is_active = role, active
+        user.save(update_fields=["role", "is_active"])
+        audit.record(user.company_id, by, door, "user changed", user.email, {"role": role, "active": active})
 
 
 def check_password(password: str, user: User | None = None) -> None:

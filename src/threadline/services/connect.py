@@ -40,11 +40,16 @@ MailServer = ServerSettings  # the doors name it by this
 PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143}
 
 
-def detect(address: str) -> Detection:
-    """Where this address's mailbox is, found without sending any password. Raises Invalid for what is no address."""
+def check(address: str) -> None:
+    """Raises Invalid, with what is wrong with it, for what is no address."""
     problem = check_address(address)
     if problem:
         raise Invalid(problem, field="address")
+
+
+def detect(address: str) -> Detection:
+    """Where this address's mailbox is, found without sending any password. Raises Invalid for what is no address."""
+    check(address)
     return detect_servers(address, allow=allowed_hosts(), overrides=_overrides())
 
 
@@ -132,7 +137,7 @@ def reconnect(
         credentials = credentials or stored_credentials(mailbox)
     except NeedsUser:
         raise Invalid(f"{mailbox.address} has no stored password any more. Give it again.", field="password") from None
-    by_operator = door == "command" or mailbox.settings.get("by_operator", False)
+    by_operator = door == "command" or (mailbox.settings.get("by_operator", False) and _is_as_before(mailbox, server))
     identity = _sign_in(server, credentials, by_operator=by_operator)
     if mailbox.identity and identity != mailbox.identity:
         raise Conflict(
@@ -158,6 +163,12 @@ def reconnect(
         mailbox.folders.update(cursor=None)
         audit.record(mailbox.company_id, user, door, "mailbox reconnected", mailbox.address)
     return mailbox
+
+
+def _is_as_before(mailbox: Mailbox, server: ServerSettings) -> bool:
+    """The operator allowed one host and port, not whatever a user names later."""
+    before = settings_from_json(mailbox.settings)
+    return (before.host, before.port) == (server.host, server.port)
 
 
 def _named(identity: str) -> str:

@@ -94,8 +94,24 @@
     if (theme) chooseTheme(theme.dataset.themeChoice);
     const opener = event.target.closest("[data-open-dialog]");
     if (opener) document.getElementById(opener.dataset.openDialog)?.showModal();
+    const copier = event.target.closest("[data-copy]");
+    if (copier) copy(document.getElementById(copier.dataset.copy));
     if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
   });
+
+  // Without a secure context the clipboard is closed to us: the text is selected then, ready for the keyboard.
+  function copy(field) {
+    field.select();
+    navigator.clipboard?.writeText(field.value).then(() => announce("Copied", true), () => {});
+  }
+
+  // The browser's time zone is a good first guess for a new company.
+  function suggestZone() {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const select of findAll("select[data-suggest-zone]")) {
+      if (find(`option[value="${CSS.escape(zone)}"]`, select)) select.value = zone;
+    }
+  }
 
   // The theme is kept in a cookie, so that the server can write it into the page and nothing flashes.
   function chooseTheme(choice) {
@@ -122,5 +138,6 @@
   document.addEventListener("htmx:afterSwap", (event) => hear(event.detail.elt));
 
   for (const element of findAll("[data-needs-script]")) element.hidden = false;
+  suggestZone();
   showTheme();
 })();

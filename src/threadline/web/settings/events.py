@@ -1,0 +1,111 @@
+"""The recent events of a mailbox in plain sentences: connection, refreshes, checks and filled gaps, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+
+from threadline.storage.models import ConnectionEvent, Gap, Mailbox, Refresh, Verification
+
+SHOWN = 6
+# What these say, a refresh or a check says better.
+_SAID_ELSEWHERE = {"refreshed", "begun"}
+_LOOKS = {
+    "authorised": ("key", ""),
+    "user_needed": ("key", "warn"),
+    "rejected_once": ("key", "warn"),
+    "admin_needed": ("shield", "warn"),
+    "app_at_fault": ("break", "bad"),
+    "failed_for_now": ("break", "warn"),
+    "failed_for_a_day": ("break", "bad"),
+    "disconnected": ("dash-circle", "quiet"),
+}
+
+
+@dataclass(frozen=True)
+class Happening:
+    at: datetime
+    icon: str
+    tone: str
+    text: str
+
+
+def recent(mailbox: Mailbox, limit: int = SHOWN) -> list[Happening]:
+    events = list(mailbox.events.exclude(event__in=_SAID_ELSEWHERE).order_by("-at", "-pk")[:limit])
+    runs = mailbox.refreshes.filter(finished_at__isnull=False).exclude(trigger="verify")
+    # An event of the connection says the same as the failed refresh of that moment.
+    told = {event.at for event in events}
+    ended = [run for run in runs.order_by("-started_at")[: limit * 4] if run.finished_at not in told]
+    checks = mailbox.verifications.order_by("-checked_at")[:limit]
+    filled = mailbox.gaps.exclude(began_at=mailbox.gap_since) if mailbox.gap_since else mailbox.gaps.all()
+    gaps = filled.order_by("-ended_at")[:limit]
+    found = [
+        *map(_event, events),
+        *_runs(ended),
+        *map(_check, checks),
+        *map(_gap, gaps),
+    ]
+    return sorted(found, key=lambda happening: happening.at, reverse=True)[:limit]
+
+
+def _event(event: ConnectionEvent) -> Happening:
+    icon, tone = _LOOKS.get(event.event, ("info", ""))
+    text = event.text if event.certain or not event.cause else f"{event.text.rstrip('.')} (likely)"
+    if event.event == "rejected_once":
+        text = f"{text.rstrip('.')}. We try once more"
+    return Happening(event.at, icon, tone, text.rstrip("."))
+
+
+def _runs(runs: Sequence[Refresh]) -> Iterator[Happening]:
+    """Each refresh; a row of the same failure counts as one line."""
+    for sentence, group in groupby(runs, key=lambda run: "" if run.outcome == "complete" else run.sentence):
+        same = list(group)
+        if not sentence:
+            yield from map(_completed, same)
+            continue
+        times = f" ({len(same)} attempts)" if len(same) > 1 else ""
+        newest = max(same, key=attrgetter("started_at"))
+        yield Happening(_end(newest), "break", "warn", f"{sentence.rstrip('.')}{times}")
+
+
+def _completed(run: Refresh) -> Happening:
+    said = f"Refresh completed: {result_of(run)}" if run.outcome == "complete" else "Refresh not completed"
+    return Happening(_end(run), "refresh", "", said)
+
+
+def _end(run: Refresh) -> datetime:
+    return run.finished_at or run.started_at
+
+
+def result_of(run: Refresh) -> str:
+    """ "816 listed, 38 new, 21 on profiles, 1 set aside"."""
+    folders = run.report.get("folders", [])
+    listed, new, linked, aside = (
+        sum(f.get(name, 0) for f in folders) for name in ("listed", "new", "linked", "ledger")
+    )
+    parts = [f"{listed:,} listed", f"{new:,} new" if new else "nothing new"]
+    if linked:
+        parts.append(f"{linked:,} on profiles")
+    if aside:
+        parts.append(f"{aside:,} set aside")
+    return ", ".join(parts)
+
+
+def _check(check: Verification) -> Happening:
+    repaired = sum(folder.get("repaired", 0) for folder in check.folders)
+    text = f"{check.accounted_for:,} of {check.on_server:,} accounted for"
+    if repaired:
+        text += f"; {repaired:,} had been missing, our fault, and {'was' if repaired == 1 else 'were'} fetched"
+    return Happening(
+        check.checked_at, "check-circle" if check.complete else "warning", "ok" if check.complete else "warn", text
+    )
+
+
+def _gap(gap: Gap) -> Happening:
+    came = f"{gap.recovered:,} email{'' if gap.recovered == 1 else 's'} recovered, none twice"
+    return Happening(
+        gap.ended_at, "shield", "ok", f"The interruption is filled: {came if gap.recovered else 'nothing was missing'}"
+    )

@@ -1,0 +1,127 @@
+"""What the store knows of some mailboxes, in a number of queries that does not grow with them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Now, TruncDate
+from django.utils import timezone
+
+from threadline import clock
+from threadline.domain.facts import Where
+from threadline.storage.models import Copy, Folder, Gap, Mailbox, Refresh, Verification
+from threadline.web.thread_by_day import Break, Day
+from threadline.web.times import days_back
+
+DAYS = 90
+
+
+@dataclass(slots=True)
+class Known:
+    """Of one mailbox: emails held, the latest check, the latest finished refresh, and the one at work."""
+
+    held: int = 0
+    check: Verification | None = None
+    last: Refresh | None = None
+    running: Refresh | None = None
+    waiting: bool = False  # a refresh is asked for and has not begun
+
+    @property
+    def busy(self) -> bool:
+        return self.waiting or self.running is not None
+
+
+@dataclass(slots=True)
+class Line:
+    """The 90 days of one mailbox."""
+
+    days: list[Day] = field(default_factory=list)
+    breaks: list[Break] = field(default_factory=list)
+
+
+def known_of(mailboxes: Sequence[Mailbox]) -> dict[int, Known]:
+    pks = [mailbox.pk for mailbox in mailboxes]
+    known = {pk: Known() for pk in pks}
+    held = Copy.objects.filter(mailbox__in=pks).order_by().values_list("mailbox").annotate(Count("pk"))
+    for pk, count in held:
+        known[pk].held = count
+    newest_check = Verification.objects.filter(mailbox=OuterRef("pk")).order_by("-checked_at").values("pk")[:1]
+    for check in Verification.objects.filter(pk__in=_newest(pks, newest_check)):
+        known[check.mailbox_id].check = check
+    ended = Refresh.objects.filter(mailbox=OuterRef("pk"), finished_at__isnull=False)
+    newest_run = ended.exclude(trigger="verify").order_by("-started_at").values("pk")[:1]
+    for run in Refresh.objects.filter(pk__in=_newest(pks, newest_run)):
+        known[run.mailbox_id].last = run
+    # A run without an end whose lease is over was killed.
+    for run in Refresh.objects.filter(mailbox__in=pks, finished_at=None, mailbox__lease_until__gte=Now()):
+        known[run.mailbox_id].running = run
+    for mailbox in mailboxes:
+        known[mailbox.pk].waiting = mailbox.refresh_requested_at is not None
+    return known
+
+
+def _newest(pks: Sequence[int], newest: QuerySet[Verification, object] | QuerySet[Refresh, object]) -> list[int]:
+    found = Mailbox.objects.filter(pk__in=pks).annotate(newest=Subquery(newest)).values_list("newest", flat=True)
+    return [pk for pk in found if pk is not None]
+
+
+def lines_of(mailboxes: Sequence[Mailbox]) -> dict[int, Line]:
+    """Received and sent emails by day, and the breaks, of the last 90 days in the active time zone."""
+    today = timezone.localtime(clock.now()).date()
+    window = days_back(today, DAYS)
+    counts = _counts(mailboxes, window[0])
+    gaps: dict[int, list[Gap]] = defaultdict(list)
+    for gap in Gap.objects.filter(mailbox__in=mailboxes, ended_at__gte=_midnight(window[0])).order_by("began_at"):
+        gaps[gap.mailbox_id].append(gap)
+    return {
+        mailbox.pk: Line(
+            [Day(day, *counts[mailbox.pk].get(day, (0, 0))) for day in window],
+            _breaks(mailbox, gaps[mailbox.pk], today),
+        )
+        for mailbox in mailboxes
+    }
+
+
+def _counts(mailboxes: Sequence[Mailbox], first: date) -> dict[int, dict[date, tuple[int, int]]]:
+    folders = {pk: (mailbox, role) for pk, mailbox, role in _folders(mailboxes)}
+    rows = (
+        # Every value of `where` is named so that the index by folder, where and time serves.
+        Copy.objects.filter(
+            folder__in=folders, where__in=[where.value for where in Where], decided_at__gte=_midnight(first)
+        )
+        .order_by()
+        .annotate(day=TruncDate("decided_at", tzinfo=timezone.get_current_timezone()))
+        .values_list("folder_id", "day")
+        .annotate(count=Count("pk"))
+    )
+    counts: dict[int, dict[date, tuple[int, int]]] = defaultdict(dict)
+    for folder, day, count in rows:
+        mailbox, role = folders[folder]
+        received, sent = counts[mailbox].get(day, (0, 0))
+        counts[mailbox][day] = (received, sent + count) if role == "sent" else (received + count, sent)
+    return counts
+
+
+def _folders(mailboxes: Sequence[Mailbox]) -> list[tuple[int, int, str]]:
+    return list(Folder.objects.filter(mailbox__in=mailboxes).values_list("pk", "mailbox_id", "role"))
+
+
+def _breaks(mailbox: Mailbox, gaps: Sequence[Gap], today: date) -> list[Break]:
+    mended = [
+        Break(_day(gap.began_at), _day(gap.ended_at), gap.recovered)
+        for gap in gaps
+        if gap.began_at != mailbox.gap_since
+    ]
+    return [*mended, Break(_day(mailbox.gap_since), today)] if mailbox.gap_since else mended
+
+
+def _day(moment: datetime) -> date:
+    return timezone.localtime(moment).date()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), timezone.get_current_timezone())

@@ -1,0 +1,116 @@
+"""Settings > Email connection: the status cards, one mailbox, refreshing and disconnecting it."""
+
+from __future__ import annotations
+
+from django.contrib import messages as notices
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from threadline.services import access, connect
+from threadline.services import refresh as refreshing
+from threadline.services.errors import Conflict
+from threadline.storage.models import Copy
+from threadline.web import letters
+from threadline.web.requests import SignedIn
+from threadline.web.settings.cards import cards_of, may_change
+
+
+def crumbs(*labels: str) -> list[dict[str, str]]:
+    """Settings > Email connection > …"""
+    here = {"label": "Email connection", "url": reverse("settings")}
+    return [here, *({"label": label} for label in labels)]
+
+
+@login_required
+def overview(request: SignedIn) -> HttpResponse:
+    mailboxes = access.own_mailboxes(request.user).select_related("company", "owner")
+    cards = cards_of(mailboxes, request.user)
+    return render(request, "settings/overview.html", {"section": "settings", "cards": cards})
+
+
+@login_required
+def one(request: SignedIn, mailbox_id: int) -> HttpResponse:
+    """One status card: the own one, and for administrators and support a colleague's."""
+    mailbox = access.connection_shown_to(request.user, mailbox_id)
+    [card] = cards_of([mailbox], request.user, may_change=may_change(request.user, mailbox))
+    own = mailbox.owner_id == request.user.pk
+    context = {
+        "section": "settings" if own else "company",
+        "card": card,
+        "mailbox": mailbox,
+        "own": own,
+        "crumbs": crumbs(mailbox.address)
+        if own
+        else [{"label": "Company", "url": reverse("company")}, {"label": mailbox.address}],
+    }
+    return render(request, "settings/mailbox.html", context)
+
+
+@login_required
+def progress(request: SignedIn, mailbox_id: int) -> HttpResponse:
+    """The panel over a card, asked for every other second while a refresh runs; the page is loaded anew at its end."""
+    mailbox = access.connection_shown_to(request.user, mailbox_id)
+    if not request.htmx:
+        return redirect("mailbox", mailbox_id=mailbox.pk)
+    [card] = cards_of([mailbox], request.user)
+    response = render(request, "settings/progress.html", {"card": card})
+    if not card["busy"]:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@login_required
+@require_POST
+def refresh(request: SignedIn, mailbox_id: int) -> HttpResponse:
+    mailbox = access.connection_for(request.user, mailbox_id)
+    try:
+        refreshing.ask_for(mailbox, request.user)
+    except Conflict as refused:
+        notices.error(request, refused.sentence)
+    return redirect("mailbox", mailbox_id=mailbox.pk)
+
+
+@login_required
+def for_it(request: SignedIn, mailbox_id: int) -> HttpResponse:
+    """A message to the IT administrator, ready to send."""
+    mailbox = access.connection_for(request.user, mailbox_id)
+    letter = letters.for_it(mailbox, request.user)
+    context = {
+        "section": "settings",
+        "mailbox": mailbox,
+        "letter": letter,
+        "crumbs": crumbs(mailbox.address, "Message for IT"),
+    }
+    return render(request, "settings/for_it.html", context)
+
+
+@login_required
+def disconnect(request: SignedIn, mailbox_id: int) -> HttpResponse:
+    mailbox = access.connection_for(request.user, mailbox_id)
+    if mailbox.state == "disconnected":
+        notices.info(request, f"{mailbox.address} is not connected.")
+        return redirect("mailbox", mailbox_id=mailbox.pk)
+    if request.method == "POST":
+        connect.disconnect(mailbox, user=request.user, door="pages")
+        kept = Copy.objects.filter(mailbox=mailbox).count()
+        notices.success(
+            request,
+            f"{mailbox.address} is disconnected and its password is forgotten. {kept:,} emails and every profile stay.",
+        )
+        return redirect("mailbox", mailbox_id=mailbox.pk)
+    held = Copy.objects.filter(mailbox=mailbox).count()
+    context = {
+        "section": "settings",
+        "mailbox": mailbox,
+        "lost": ["New emails stop coming in. Our access ends and the stored password is forgotten."],
+        "stays": [
+            f"{held:,} emails and every profile stay as they are.",
+            "The mailbox itself is not changed in any way.",
+            "Connect again later with the same account: the gap is filled, and nothing comes twice.",
+        ],
+        "crumbs": crumbs(mailbox.address, "Disconnect"),
+    }
+    return render(request, "settings/disconnect.html", context)
