@@ -90,7 +90,8 @@ EXPECTED: dict[str, dict[str, object]] = {
     "header_line_without_colon_at_the_start": {"defects": (defects.HEADER_JUNK,)},
     "html_only": {
         "text": "Hello\n\nJane & co",
-        "html": "<html><head><style>p{color:red}</style></head><body><p>Hel<b>lo</b></p><p>Jane &amp; co</p></body></html>",
+        "html": "<html><head><style>p{color:red}</style></head>"
+        "<body><p>Hel<b>lo</b></p><p>Jane &amp; co</p></body></html>",
     },
     "in_reply_to_with_words": {
         "in_reply_to": ("b2@agency.example",),

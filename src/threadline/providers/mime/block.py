@@ -11,8 +11,9 @@ from threadline.providers.mime.charsets import guess
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 # What is taken for a field even after a line that is none; "PS: call me" is not.
 _KNOWN = re.compile(
-    rb"(?:from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|received|return-path|delivered-to"
-    rb"|mime-version|precedence|auto-submitted|content-[a-z-]+|x-[!-9;-~]+|list-[a-z-]+|dkim-[a-z-]+|arc-[a-z-]+)[ \t]*:",
+    rb"(?:from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|received|return-path"
+    rb"|delivered-to|mime-version|precedence|auto-submitted"
+    rb"|content-[a-z-]+|x-[!-9;-~]+|list-[a-z-]+|dkim-[a-z-]+|arc-[a-z-]+)[ \t]*:",
     re.IGNORECASE,
 )
 

@@ -29,6 +29,8 @@ from threadline.providers.mime.parameters import split_value
 from threadline.providers.mime.texts import decoded_size, file_name
 
 _ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable", "base64"})
+_TYPE = re.compile(r"[!-.0-~]{1,60}/[!-.0-~]{1,100}\Z")
+_MOST_WORDS = 2_000
 _REPAIRED_LATER = frozenset({"address-unparseable", "date-unparseable"})
 _READ = ("subject", "from", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references")
 _ADDRESSES = ("from", "reply-to", "to", "cc", "bcc")
@@ -39,7 +41,7 @@ _PLAIN_ADDRESS = re.compile(r"[^\s@<>,;:()\"\\]+@[^\s@<>,;:()\"\\]+\Z")
 
 def read_head(block: bytes) -> Head | None:
     """The header block; None when there is a doubt."""
-    if not block.isascii() or b"\0" in block:
+    if not block.isascii() or b"\0" in block or len(block) >= limits.HEADER_BYTES or _is_costly(block):
         return None
     try:
         mail = parse_email(block, mode="lazy")
@@ -60,6 +62,12 @@ def read_head(block: bytes) -> Head | None:
                 return None
     addresses = _addresses(mail, fields)
     return None if addresses is None else head_of(fields, addresses)
+
+
+def _is_costly(raw: bytes) -> bool:
+    """Whether the compiled parser would take long: its time grows with the square of what begins like encoded words,
+    a minute for a header of a megabyte."""
+    return len(raw) > 10 * _MOST_WORDS and raw.count(b"=?") > _MOST_WORDS
 
 
 def _addresses(mail: PyLazyMail, fields: dict[str, list[str]]) -> dict[str, tuple[Address, ...]] | None:
@@ -87,6 +95,8 @@ def _addresses(mail: PyLazyMail, fields: dict[str, list[str]]) -> dict[str, tupl
 
 def read_body(raw: bytes) -> Body | None:
     """The parts of a whole message; None when there is a doubt."""
+    if _is_costly(raw):
+        return None
     try:
         root = parse_email_tree(raw, mode="lazy")
     except ParseError:
@@ -139,7 +149,7 @@ class _Reader:
         encoding = headers.get("content-transfer-encoding", "").strip().lower()
         type_header = headers.get("content-type", "")
         name = source.filename
-        if "/" not in content_type or encoding not in _ENCODINGS or "\ufffd" in name or "=?" in name:
+        if not _TYPE.match(content_type) or encoding not in _ENCODINGS or "\ufffd" in name or "=?" in name:
             self.doubt = True
             return None
         node = Node(

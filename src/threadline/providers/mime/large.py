@@ -51,7 +51,7 @@ def _attachment(info: PartInfo) -> Node:
     size = max(info.size, 0)  # negative sizes were seen from Exchange
     return Node(
         info.part,
-        info.content_type.lower(),
+        tidy(info.content_type.lower(), limits.NAME_CHARS),
         name=file_name(info.name),
         disposition=info.disposition.strip().lower(),
         content_id=tidy(info.content_id.strip(" <>"), limits.ID_CHARS),
@@ -67,7 +67,7 @@ def _text(text: TextPart, known: Node | None, found: list[str]) -> Node:
     content_type, parameters = split_value(block.first("content-type"))
     disposition, more = split_value(block.first("content-disposition"))
     encoding = block.first("content-transfer-encoding").strip().lower() or (known.encoding if known else "")
-    if "/" not in content_type:
+    if "/" not in content_type or not content_type.isprintable():
         content_type = known.content_type if known else "text/plain"
     name = file_name(more.get("filename") or parameters.get("name") or (known.name if known else ""))
     node = known or Node(text.part, content_type, encoded_size=len(text.body))

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from threadline.domain.encoded_words import decode_words
 from threadline.providers.mime.charsets import codec, decode
 
-_PARAMETER = re.compile(r';[;\s]*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]|\\.)*)(?:"|\Z)|([^;]*))', re.DOTALL)
+_PARAMETER = re.compile(r';\s*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]|\\.)*)(?:"|\Z)|([^;]*))', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTINUED = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?\Z")
 _MOST_PARAMETERS = 200

@@ -7,6 +7,7 @@ nested multiparts, walks into enclosed messages and costs time per line; what it
 from __future__ import annotations
 
 import binascii
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,6 +56,10 @@ class Region:
     start: int
     stop: int
     encoding: str
+
+
+_TYPE = re.compile(r"([!-.0-~]{1,60})\s*/\s*([!-.0-~]{1,100})")
+_DELIMITER_TAIL = 200  # white space may follow a boundary
 
 
 class _Reader:
@@ -132,23 +137,25 @@ def split(raw: bytes, start: int, stop: int, boundary: str) -> list[tuple[int, i
     """The parts between the delimiter lines of a multipart (RFC 2046 section 5.1.1). The last may lack its end."""
     delimiter = b"--" + boundary.rstrip().encode("utf-8", "replace")
     marks: list[tuple[int, int]] = []  # (where the content before ends, where the content after starts)
-    at = raw.find(delimiter, start, stop)
+    at = start if raw.startswith(delimiter, start, stop) else _next_line(raw, delimiter, start, stop)
     while at >= 0 and len(marks) <= limits.PARTS:
-        line_end = raw.find(b"\n", at, stop)
-        line_end = stop if line_end < 0 else line_end + 1
-        rest = raw[at + len(delimiter) : min(line_end, at + len(delimiter) + 200)].strip()
-        if (at == start or raw[at - 1 : at] == b"\n") and rest in {b"", b"--"}:
-            marks.append((_before(raw, at, start), line_end))
-            if rest == b"--":
+        after = at + len(delimiter)
+        line, line_end, _ = raw[after : min(stop, after + _DELIMITER_TAIL)].partition(b"\n")
+        kind = line.strip()
+        if kind in {b"", b"--"} and (line_end or after + len(line) == stop):
+            marks.append((_before(raw, at, start), min(stop, after + len(line) + 1)))
+            if kind == b"--":
                 break
-            at = raw.find(delimiter, line_end, stop)
-        else:
-            at = raw.find(delimiter, at + 1, stop)
+        at = _next_line(raw, delimiter, after, stop)
     else:
         marks.append((stop, stop))
-    if len(marks) < 2:
-        return []
     return [(after, max(after, before)) for (_, after), (before, _) in pairwise(marks)]
+
+
+def _next_line(raw: bytes, delimiter: bytes, start: int, stop: int) -> int:
+    """Where the next line begins that starts with the delimiter, or -1."""
+    found = raw.find(b"\n" + delimiter, max(0, start - 1), stop)
+    return found if found < 0 else found + 1
 
 
 def _before(raw: bytes, at: int, start: int) -> int:
@@ -186,9 +193,9 @@ def _uudecoded(data: bytes) -> tuple[bytes, bool]:
 
 def _usable(content_type: str, default: str) -> str:
     """RFC 2045 section 5.2: what is no content type is plain text. A bare "text" is sent by old systems."""
-    kind, slash, subtype = content_type.partition("/")
-    if slash and kind.strip() and subtype.strip():
-        return f"{kind.strip()}/{subtype.split()[0]}"[:127]
+    found = _TYPE.match(content_type)
+    if found:
+        return f"{found[1]}/{found[2]}"
     return "text/html" if content_type == "html" else default if not content_type else "text/plain"
 
 
