@@ -128,7 +128,8 @@ def test_a_50_mb_message_is_listed_and_its_attachment_comes_on_demand(
     content = bytes(range(256)) * (37 * 4096)
     head = (
         f"From: {ANNA}\r\nTo: {OWNER}\r\nMessage-ID: <large@mail.test>\r\nSubject: portfolio\r\n"
-        "Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        "Date: Mon, 02 Nov 2026 10:00:00 +0000\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
         "--b\r\nContent-Type: text/plain\r\n\r\nhere it is\r\n--b\r\nContent-Type: application/pdf; name=work.pdf\r\n"
         "Content-Disposition: attachment; filename=work.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     )

@@ -24,7 +24,7 @@ from threadline.clock import now
 from threadline.domain.people import PersonRow, RowError, read_people
 from threadline.services import audit, link
 from threadline.storage.arrivals import address_ids
-from threadline.storage.models import Company, Person, PersonAddress, User
+from threadline.storage.models import Company, EmailAddress, Person, PersonAddress, User
 
 __all__ = ["ImportReport", "RowError", "import_people"]
 
@@ -185,14 +185,14 @@ class _Known:
         ids = [row.external_id for row in rows if row.external_id]
         keys = [row.primary.key for row in rows if row.primary]
         names = [row.name for row in rows if not row.primary and not row.external_id]
-        holders = PersonAddress.objects.filter(
-            primary=True, address__company=self._company, address__key__in=keys, person__merged_into=None
-        )
-        nameless = people.filter(name__in=names, external_id=None, merged_into=None)
+        addresses = EmailAddress.objects.filter(company=self._company, key__in=keys).values_list("pk", flat=True)
+        # In two steps: joined, SQLite would begin with everyone who has a primary address.
+        holders = PersonAddress.objects.filter(address_id__in=list(addresses), primary=True)
+        nameless = people.filter(name__in=names).values_list("pk", "external_id", "merged_into")
         found = {
             *people.filter(external_id__in=ids).values_list("pk", flat=True),
             *holders.values_list("person_id", flat=True),
-            *(nameless.values_list("pk", flat=True) if names else ()),
+            *(pk for pk, external_id, merged in nameless if external_id is None and merged is None),
         }
         for draft in _drafts(sorted(found - self._pks)):
             self._remember(draft)

@@ -133,7 +133,8 @@ def _pairs_of_messages(message_ids: Collection[int], policy: Policy) -> list[tup
         by_address[address_id].add(message_id)
     pairs: set[tuple[int, int]] = set()
     for chunk in _chunks(sorted(by_address)):
-        holders = PersonAddress.objects.filter(address_id__in=chunk, person__merged_into=None)
+        # Who was merged into another has no addresses any more; asked for here, SQLite would begin with all people.
+        holders = PersonAddress.objects.filter(address_id__in=chunk)
         if not policy.secondary_addresses:
             holders = holders.filter(primary=True)
         for address_id, person_id in holders.values_list("address_id", "person_id"):
@@ -196,7 +197,7 @@ def _sharing_people(person_ids: Collection[int]) -> set[int]:
     address_ids = list(primary.values_list("address_id", flat=True))
     holders: dict[int, set[int]] = defaultdict(set)
     for chunk in _chunks(address_ids):
-        rows = PersonAddress.objects.filter(address_id__in=chunk, primary=True, person__merged_into=None)
+        rows = PersonAddress.objects.filter(address_id__in=chunk, primary=True)
         for address_id, person_id in rows.values_list("address_id", "person_id"):
             holders[address_id].add(person_id)
     return {person_id for people in holders.values() if len(people) > 1 for person_id in people}

@@ -180,7 +180,9 @@ def find(company: Company, named: str) -> Person:
     """A person by address, external id or number. Raises NotFound, or Conflict where several share the address."""
     people = Person.objects.filter(company=company, merged_into=None)
     key = normalise(named)
-    found = list(people.filter(addresses__address__key=key).distinct()[:3]) if key else []
+    # By address first: joined the other way round, SQLite would look at everybody in the company.
+    holders = PersonAddress.objects.filter(address__company=company, address__key=key) if key else ()
+    found = list(people.filter(pk__in=[held.person_id for held in holders])[:3])
     if len(found) > 1:
         primary = [p for p in found if p.addresses.filter(address__key=key, primary=True).exists()]
         if len(primary) == 1:
