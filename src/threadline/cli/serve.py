@@ -163,7 +163,8 @@ def _demo_greeting(folder: Path, address: str) -> str:
     from threadline.services import demo
 
     user = demo.fill(folder)
-    account = json.loads((folder / "ready.json").read_text(encoding="utf-8"))["accounts"][0]
+    accounts = json.loads((folder / "ready.json").read_text(encoding="utf-8"))["accounts"]
+    account = next(account for account in accounts if account["address"] == user.email)
     lines = [
         "",
         f"  Threadline    {address}",

@@ -105,6 +105,7 @@ def _row(copy: Copy, mailbox: Mailbox, role: str, query: dict[str, str]) -> dict
             for link in links
         ],
         "why_url": f"{url}#on-profiles",
+        "beside": True,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,9 @@ BODY_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src {images}; frame-ancestors 'self'; base-uri 'none'; "
     "form-action 'none'; sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 )
+
+
+_REMOTE_IMAGE = re.compile(r"""(?:<img[^>]{0,2000}?src|background)\s*=\s*["']?\s*https?:""", re.IGNORECASE)
 
 
 @login_required
@@ -75,6 +79,7 @@ def reading(copy: Copy, user: User) -> dict[str, Any]:
         "in_conversation": messages.conversation(copy.message, access.messages_of(user)).count(),
         "versions": copy.message.bodies.count(),
         "own": own,
+        "remote_images": _REMOTE_IMAGE.search(copy.body.html) is not None,
         "frame_url": reverse("message_body", args=[copy.message_id]),
     }
 

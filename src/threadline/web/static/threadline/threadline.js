@@ -135,7 +135,42 @@
     for (const element of spoken) announce(element.textContent.replace(/\s+/g, " ").trim(), element.dataset.announce === "now");
   }
 
-  document.addEventListener("htmx:afterSwap", (event) => hear(event.detail.elt));
+  // An email opened beside the list: its row is the selected one, and the pane begins at its top.
+  function select(path) {
+    const url = new URL(path, location.href).href;
+    for (const link of findAll("[data-rows] .email-row .subject a")) {
+      const row = link.closest(".email-row");
+      const selected = link.href === url;
+      row.classList.toggle("selected", selected);
+      if (selected) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  }
+
+  function opened(pane, path) {
+    select(path);
+    pane.closest(".mail").classList.add("is-reading");
+    pane.scrollTop = 0;
+    if (matchMedia("(max-width: 1080px)").matches) scrollTo(0, 0);
+    document.title = (find("h1", pane)?.textContent.trim() || "Email") + " · Threadline";
+  }
+
+  // The frame of an HTML email is as tall as the email: nothing in it runs, so we may look.
+  function fit(frame) {
+    const page = frame.contentDocument?.documentElement;
+    if (page) frame.style.height = Math.min(20000, page.offsetHeight + 2) + "px";
+  }
+
+  document.addEventListener("load", (event) => {
+    if (event.target.matches?.("iframe[data-fit]")) fit(event.target);
+  }, true);
+  for (const frame of findAll("iframe[data-fit]")) if (frame.contentDocument?.readyState === "complete") fit(frame);
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    hear(event.detail.elt);
+    if (event.detail.target?.id === "rows") select(location.pathname + location.search);
+    if (event.detail.target?.id === "reading") opened(event.detail.target, event.detail.requestConfig.path);
+  });
 
   for (const element of findAll("[data-needs-script]")) element.hidden = false;
   suggestZone();
