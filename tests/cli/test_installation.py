@@ -1,0 +1,175 @@
+"""The program as it is installed: a process of its own, on an empty data folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import OWNER, connecting, email
+from tests.faults.proxy import FaultProxy
+from tests.servers.dovecot import Dovecot
+from tests.servers.imap_client import Delivery
+
+THREADLINE = [sys.executable, "-c", "from threadline.cli import main; main()"]
+
+
+class Installation:
+    """A data folder, and the program that works on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADLINE_", "DATABASE"))}
+        guard = os.environ["THREADLINE_TEST_BLOCKED"]
+        self.environment = kept | {"THREADLINE_DATA_DIR": str(folder), "THREADLINE_TEST_BLOCKED": guard}
+
+    def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*THREADLINE, *arguments],
+            env=self.environment | settings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def ok(self, *arguments: str, **settings: str) -> str:
+        done = self(*arguments, **settings)
+        assert done.returncode == 0, done
+        return done.stdout
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation(tmp_path / "data")
+
+
+def test_the_overview_needs_no_django_and_no_data_folder(installation: Installation) -> None:
+    code = (
+        "import sys\nfrom threadline.cli import main\n"
+        "try:\n    main()\nfinally:\n    assert not {'django', 'structlog', 'httpx'} & set(sys.modules), 'slow'"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"],
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mailbox" in done.stdout
+    assert not installation.folder.exists()
+
+
+def test_any_command_makes_the_store_when_it_is_new(installation: Installation) -> None:
+    assert "Northgate" in installation.ok("company", "add", "Northgate")
+    assert installation.folder.stat().st_mode & 0o077 == 0
+    assert json.loads(installation.ok("migrate", "--json")) == {"migrated": False}
+
+
+def test_a_bad_setting_is_refused_with_its_name(installation: Installation) -> None:
+    done = installation("people", "list", THREADLINE_PORT="eight")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "THREADLINE_PORT is 'eight'; expected a port number from 1 to 65535.\n"
+    done = installation("people", "list", "--json", DATABASE_URL="mysql://root:secret@db/x")
+    assert done.returncode == 2
+    assert "secret" not in json.loads(done.stderr)["error"]
+
+
+def test_a_key_that_others_can_read_is_refused(installation: Installation) -> None:
+    installation.ok("company", "add", "Northgate")
+    (installation.folder / "secret.key").chmod(0o644)
+    done = installation("people", "list")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "chmod 600" in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_used_is_named(installation: Installation) -> None:
+    installation.folder.parent.mkdir(exist_ok=True)
+    installation.folder.write_text("a file")
+    done = installation("people", "list")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert str(installation.folder) in done.stderr
+
+
+@pytest.fixture
+def connected(installation: Installation, mail_server: Dovecot, password_file: str) -> Installation:
+    installation.ok("company", "add", "Northgate")
+    installation.ok("user", "add", OWNER)
+    mail_server.deliver_many(OWNER, [Delivery(email(n, "anna@posten.test", OWNER)) for n in range(300)])
+    installation.ok(*connecting(mail_server.host, mail_server.port, password_file))
+    return installation
+
+
+def test_new_keys_open_what_the_old_ones_sealed(connected: Installation) -> None:
+    old = (connected.folder / "secret.key").read_text()
+    assert json.loads(connected.ok("keys", "rotate", "--json")) == {"resealed": 1}
+    new = (connected.folder / "secret.key").read_text()
+    assert (len(new.split()), new.split()[0] in old) == (1, False)
+    assert json.loads(connected.ok("mailbox", "refresh", OWNER, "--json"))["outcome"] == "complete"
+
+    # With the old key alone nothing opens, and it is the operator's matter: nobody is asked to sign in again.
+    (connected.folder / "secret.key").write_text(old)
+    done = connected("mailbox", "refresh", OWNER)
+    assert (done.returncode, len(done.stderr.splitlines()), "Traceback" in done.stderr) == (1, 1, False)
+    assert json.loads(connected.ok("mailbox", "status", OWNER, "--json"))["state"] == "delayed"
+
+
+def test_with_a_key_from_the_environment_the_operator_changes_it(installation: Installation) -> None:
+    one, two = "first-key-" * 5, "second-key-" * 5
+    installation.ok("company", "add", "Northgate", THREADLINE_SECRET_KEY=one)
+    done = installation("keys", "rotate", THREADLINE_SECRET_KEY=one)
+    assert (done.returncode, "one key only" in done.stderr) == (1, True)
+    done = installation("keys", "rotate", THREADLINE_SECRET_KEY=f"{two} {one}")
+    assert (done.returncode, "take the old key out" in done.stderr) == (0, True)
+    assert not (installation.folder / "secret.key").exists()
+
+
+def test_a_backup_holds_the_store_and_the_key_and_overwrites_nothing(connected: Installation, tmp_path: Path) -> None:
+    target = tmp_path / "backup.tar"
+    told = json.loads(connected.ok("backup", str(target), "--json"))
+    assert told == {"file": str(target), "bytes": target.stat().st_size}
+    assert target.stat().st_mode & 0o077 == 0
+    with tarfile.open(target) as archive:
+        assert sorted(archive.getnames()) == ["secret.key", "threadline.sqlite3"]
+        archive.extractall(tmp_path / "restored", filter="data")
+    restored = Installation(tmp_path / "restored")
+    assert json.loads(restored.ok("mailbox", "refresh", OWNER, "--json"))["outcome"] == "complete"
+    assert connected("backup", str(target)).returncode == 1
+
+
+def test_ctrl_c_leaves_with_130_and_the_next_refresh_completes(
+    installation: Installation, mail_server: Dovecot, password_file: str
+) -> None:
+    installation.ok("company", "add", "Northgate")
+    installation.ok("user", "add", OWNER)
+    mail_server.deliver_many(OWNER, [Delivery(email(n, "anna@posten.test", OWNER)) for n in range(600)])
+    with FaultProxy(mail_server.port) as proxy:
+        installation.ok(*connecting("127.0.0.1", proxy.port, password_file))
+        proxy.reset_counts()
+        proxy.behave(rate=60_000)
+        program = subprocess.Popen(
+            [*THREADLINE, "mailbox", "refresh", OWNER],
+            env=installation.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while proxy.bytes_down < 80_000:
+            time.sleep(0.005)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=30)
+        assert (program.returncode, out, err.strip()) == (130, "", "Stopped. Nothing was left half done.")
+        proxy.behave()
+        report = json.loads(installation.ok("mailbox", "refresh", OWNER, "--json"))
+    assert report["outcome"] == "complete"
+    lines = installation.ok("messages", "list", "--mailbox", OWNER, "--json").splitlines()
+    assert sorted(json.loads(line)["message_id"] for line in lines) == sorted(f"m{n}@mail.test" for n in range(600))
