@@ -76,7 +76,7 @@ def test_a_secondary_address_is_a_near_miss_and_the_remedy_is_to_make_it_primary
         ("jane@example.org", "jane @example.org", NearMiss.STORED_MALFORMED),
         ("jane@example.org", "jane@example.org, jd@home.example", NearMiss.STORED_MALFORMED),
         ("jane@example.org", "jane(at)example.org", NearMiss.STORED_MALFORMED),
-        ("jane+jobs@agency.example", "jane@agency.example", None),
+        ("jane+jobs@agency.example", "jane@agency.example", NearMiss.PLUS_TAG),
         ("j.ane@example.org", "jane@example.org", None),
     ],
 )

@@ -39,15 +39,6 @@ _LITERAL = re.compile(r"\[[0-9A-Za-z.:-]+\]")
 _LONGEST = 1000  # characters; RFC 5321 section 4.5.3.1 allows 64 + 1 + 255 octets
 _LONGEST_DOMAIN = 255
 
-# Hosts whose own help pages say that local+tag@ arrives at local@.
-_PLUS_TAG_DOMAINS = frozenset(
-    {
-        *("gmail.com", "googlemail.com"),
-        *("outlook.com", "hotmail.com", "live.com", "msn.com"),
-        *("icloud.com", "me.com", "mac.com"),
-        *("fastmail.com", "fastmail.fm", "proton.me", "protonmail.com", "pm.me"),
-    }
-)
 # Dots do not count on Google's consumer domains, but do on Workspace ones (Gmail help 7436150).
 _GOOGLE_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 
@@ -73,13 +64,14 @@ def domain_of(key: str) -> str:
 
 
 def variants(key: str) -> frozenset[str]:
-    """The key and the simpler spellings that reach the same mailbox on hosts known to fold them.
+    """The key and the simpler spellings that may reach the same mailbox.
 
-    Two keys are near misses of each other when their variants meet.
+    Two keys are near misses of each other when their variants meet. A near miss only makes a suggestion to a person, so a
+    plus tag counts on any host; dots only at Gmail, where they are known to mean nothing.
     """
     local, _, domain = key.rpartition("@")
     found = {key}
-    if domain in _PLUS_TAG_DOMAINS and local.partition("+")[0]:
+    if local.partition("+")[0]:
         local = local.partition("+")[0]
         found.add(f"{local}@{domain}")
     if domain in _GOOGLE_DOMAINS:
