@@ -1,0 +1,1 @@
+"""Benchmarks: Threadline beside the tools that only copy, on a real Dovecot. `make bench`, `make bench-quick`."""

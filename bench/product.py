@@ -1,0 +1,119 @@
+"""Threadline as its users run it: by its own command, on a data folder of its own on the real disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.mailbox import correspondent
+from bench.server import OUT, PASSWORD, Mailbox, Server
+
+COMPANY = "Agency"
+CREATED = "2000-01-01 00:00:00"
+
+
+class RunDoesNotCount(Exception):
+    """The product did not do what the run is about."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A data folder, and the environment that a command needs to use it."""
+
+    folder: Path
+    address: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADLINE_", "DATABASE_"))}
+        return kept | {"THREADLINE_DATA_DIR": str(self.folder), "THREADLINE_ALLOW_HOSTS": "127.0.0.1"}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "threadline.cli", *arguments]
+
+    def run(self, *arguments: str) -> Any:
+        """Run a command to its end; its answer read as JSON."""
+        done = subprocess.run(
+            self.command(*arguments, "--json"), env=self.environment, capture_output=True, check=False, text=True
+        )
+        if done.returncode != 0:
+            raise RunDoesNotCount(f"threadline {' '.join(arguments)}: {done.stdout[-500:]} {done.stderr[-2000:]}")
+        return json.loads(done.stdout)
+
+    def refresh(self) -> Any:
+        return self.run("mailbox", "refresh", self.address)
+
+    def expect_whole(self, word: str, count: int | None = None) -> None:
+        """Every mail is accounted for, and the one with this word is found by search."""
+        check = self.run("mailbox", "verify", self.address)
+        held = sum(folder["held"] for folder in check["folders"])
+        if not check["complete"] or (count is not None and held != count):
+            raise RunDoesNotCount(f"not complete: {check}")
+        with sqlite3.connect(self.folder / "search.sqlite3") as index:
+            found = index.execute("SELECT count(*) FROM body_text WHERE body_text MATCH ?", [f'"{word}"']).fetchone()
+        index.close()
+        if found != (1,):
+            raise RunDoesNotCount(f"the search for {word} found {found[0]} mails")
+
+    @contextmanager
+    def copied(self) -> Iterator[Installation]:
+        """The same installation once more, to be used and thrown away."""
+        folder = OUT / f"run-{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder)
+        os.sync()  # what the copy left to be written is not part of the run
+        try:
+            yield replace(self, folder=folder)
+        finally:
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def installed(server: Server, mailbox: Mailbox, *, people: int, port: int | None = None) -> Iterator[Installation]:
+    """An installation with a company, a connected mailbox without any mail yet, and this many people."""
+    folder = OUT / f"installation-{mailbox.name}-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    installation = Installation(folder, server.user(mailbox))
+    folder.mkdir(parents=True)
+    try:
+        password = folder / "password"
+        password.write_text(PASSWORD)
+        installation.run("company", "add", COMPANY)
+        installation.run("user", "add", installation.address, "--company", COMPANY, "--password-file", str(password))
+        where = ("--imap-host", "127.0.0.1", "--imap-port", str(port or server.port), "--imap-security", "none")
+        user = ("--user", installation.address, "--password-file", str(password))
+        installation.run("mailbox", "add", installation.address, *where, *user)
+        add_people(folder / "threadline.sqlite3", people)
+        yield installation
+    finally:
+        shutil.rmtree(folder)
+
+
+def add_people(store: Path, count: int) -> None:
+    """Every second correspondent of the generated mail is a person here, with a primary address."""
+    with sqlite3.connect(store) as database:
+        (company,) = database.execute("SELECT id FROM storage_company").fetchone()
+        people = [(number, *correspondent(number * 2)) for number in range(1, count + 1)]
+        database.executemany(
+            "INSERT INTO storage_person (id, company_id, kind, name, created_at) VALUES (?, ?, 'candidate', ?, ?)",
+            ((number, company, name, CREATED) for number, name, _ in people),
+        )
+        database.executemany(
+            "INSERT INTO storage_emailaddress (id, company_id, key) VALUES (?, ?, ?)",
+            ((number, company, address) for number, _, address in people),
+        )
+        database.executemany(
+            'INSERT INTO storage_personaddress (person_id, address_id, as_written, "primary") VALUES (?, ?, ?, 1)',
+            ((number, number, address) for number, _, address in people),
+        )
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
