@@ -61,7 +61,7 @@ def _mended(gap: Gap, mailbox: Mailbox, here: int, person: Person, user: User) -
     recovered = f"{gap.recovered:,} email{'' if gap.recovered == 1 else 's'} recovered" if gap.recovered else ""
     if recovered:
         whose = possessive(person.name.split(" ", 1)[0])
-        text = f", {here:,} of them {whose}. This break is filled."
+        text = f", {f'{here:,}' if here else 'none'} of them {whose}. This break is filled."
     else:
         text = f"No email came to {mailbox.address} meanwhile. Nothing is missing."
     item = {
@@ -98,11 +98,16 @@ def _what_happened(mailbox: Mailbox, user: User) -> str:
 
 
 def span(began: datetime, ended: datetime) -> str:
-    """ "12–19 May", "28 April – 3 May", "4 June"."""
+    """ "12–19 May", "28 Apr – 3 May", "4 June"; with the year where it is not this one."""
     first, last = timezone.localtime(began).date(), timezone.localtime(ended).date()
     end = times.day(ended, now())
     if first == last:
         return end
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day}–{end}"
-    return f"{times.day(began, now())} – {end}"
+    return f"{_short(began)} – {_short(ended)}"
+
+
+def _short(moment: datetime) -> str:
+    day, month, *year = times.day(moment, now()).split()
+    return " ".join([day, month[:3], *year])

@@ -73,6 +73,11 @@ def rows(reading: Reading) -> list[dict[str, Any]]:
     return sorted(listed, key=lambda row: _ORDER.index(row["outcome"]))
 
 
+def folder_name(copy: CopyFacts) -> str:
+    """As people call it: servers write INBOX."""
+    return {Role.INBOX: "Inbox", Role.SENT: "Sent items"}.get(copy.role, copy.folder)
+
+
 def _row(condition: Condition, outcome: str, reading: Reading) -> dict[str, Any]:
     row: dict[str, Any] = {"rule": condition.rule, "outcome": outcome, "text": title(condition.rule, outcome, reading)}
     if outcome == "unmet":
@@ -165,7 +170,7 @@ def _place(reading: Reading) -> list[dict[str, Any]]:
         return [_line("Where it is now", "in no connected mailbox", marked=True), counted]
     if copy.where is Where.NOT_FOUND:
         since = f", not found since {times.inline(copy.where_since, now())}" if copy.where_since else ", not found now"
-        return [_line("Last seen in", copy.folder + since, marked=True, icon="folder"), counted]
+        return [_line("Last seen in", folder_name(copy) + since, marked=True, icon="folder"), counted]
     where = " / ".join(reading.folder.split("/"))
     return [_line("Where it is now", where, marked=True, icon="folder"), counted]
 
@@ -241,7 +246,7 @@ def _detail(rule: Rule, reading: Reading) -> str:
         came = f"{'Sent' if reading.sent else 'Received'} {times.exact(copy.decided_at, moment)}"
         return f"{came} · profile created {times.exact(reading.person.created_at, moment)}"
     if rule is Rule.INBOX_OR_SENT:
-        return f"{copy.folder} of {copy.mailbox}"
+        return f"{folder_name(copy)} of {copy.mailbox}"
     if rule is Rule.REFRESHED and copy.last_refresh_at:
         due = f" · next automatic refresh {times.inline(copy.next_refresh_at, moment)}" if copy.next_refresh_at else ""
         return f"Refresh completed {times.inline(copy.last_refresh_at, moment)}{due}"

@@ -10,7 +10,7 @@ from django.urls import reverse
 from threadline.storage.models import Person, User
 from threadline.web.people.held import Shown, loaded, with_attachments
 
-MOST_COUNTED = 200  # emails with attachments; beyond that the tab carries no number
+MOST_COUNTED = 100  # emails with attachments; beyond that the tab carries no number
 LATEST = 3
 
 
@@ -20,13 +20,11 @@ def files_of(person: Person, user: User, *, start: int, size: int) -> tuple[list
     return _files(loaded(links[:size], user)), len(links) > size
 
 
-def latest_files(person: Person, user: User) -> list[dict[str, Any]]:
-    return _files(loaded(list(with_attachments(person)[:LATEST]), user))[:LATEST]
-
-
-def count_files(person: Person, user: User) -> int | None:
+def overview(person: Person, user: User) -> tuple[int | None, list[dict[str, Any]]]:
+    """How many attachments there are (None: more than are counted), and the latest of them."""
     links = list(with_attachments(person)[: MOST_COUNTED + 1])
-    return None if len(links) > MOST_COUNTED else len(_files(loaded(links, user)))
+    files = _files(loaded(links, user))
+    return None if len(links) > MOST_COUNTED else len(files), files[:LATEST]
 
 
 def _files(emails: Sequence[Shown]) -> list[dict[str, Any]]:
@@ -45,5 +43,10 @@ def _files(emails: Sequence[Shown]) -> list[dict[str, Any]]:
         }
         for shown in emails
         if shown.copy is not None
-        for number, file in enumerate(shown.copy.body.attachments, start=1)
+        for number, file in numbered(shown.copy.body.attachments)
     ]
+
+
+def numbered(attachments: Sequence[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+    """What a person would call an attachment, by its number in the email; the pictures of a signature are not."""
+    return [(number, file) for number, file in enumerate(attachments, start=1) if not file["inline"]]

@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from threadline.domain.addresses import normalise
@@ -53,7 +54,8 @@ class PersonForm(forms.Form):
             f"Emails from then on show. An earlier time includes earlier emails at once. Time zone {zone}."
             + (" Empty: now." if is_new else " A later time takes nothing off.")
         )
-        self.is_new = is_new
+        self.fields["created_at"].required = not is_new
+        self.fields["created_at"].error_messages["required"] = "A profile needs the time from which its emails show."
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
@@ -67,12 +69,6 @@ class PersonForm(forms.Form):
             if normalise(line) is None:
                 raise forms.ValidationError(_no_address(line))
         return lines
-
-    def clean_created_at(self) -> datetime | None:
-        moment: datetime | None = self.cleaned_data["created_at"]
-        if moment is None and not self.is_new and "created_at" not in self.errors:
-            raise forms.ValidationError("A profile needs the time from which its emails show.")
-        return moment
 
 
 def _no_address(text: str) -> str:
@@ -114,12 +110,23 @@ class MissingForm(forms.Form):
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, mailboxes: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any = None, *, mailboxes: QuerySet[Mailbox]) -> None:
+        first = mailboxes.first()
+        if data is not None and first is not None and not data.get("mailbox"):
+            data = data.copy()
+            data["mailbox"] = str(first.pk)
+        super().__init__(data, use_required_attribute=False)
         choice = self.fields["mailbox"]
         if isinstance(choice, forms.ModelChoiceField):
             choice.queryset = mailboxes
-            choice.initial = mailboxes.first()
+            choice.initial = first
+
+    @property
+    def details(self) -> list[forms.BoundField]:
+        """The fields of which one is enough; calling each "optional" would say the opposite."""
+        for name in ("sender", "subject", "since", "until", "message_id"):
+            self.fields[name].required = True
+        return [self[name] for name in ("sender", "subject", "since", "until")]
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from threadline.clock import now
 from threadline.domain.verdict import Rule
@@ -15,6 +17,7 @@ from threadline.web import times
 from threadline.web.people.blind import Hidden, hidden_from
 from threadline.web.people.conditions import FIVE, Reading, rows, title
 from threadline.web.people.doors import with_query
+from threadline.web.people.files import numbered
 from threadline.web.people.remedies import Remedying
 
 _NOTE_ICONS = {"moved": "folder", "not_found": "question", "shared": "people", "disconnected": "break"}
@@ -103,7 +106,7 @@ def notes(reading: Reading) -> list[dict[str, str]]:
     listed += [
         {"icon": _NOTE_ICONS.get(note.kind, "info"), "text": note.text}
         for note in diagnosis.verdict.notes
-        if not reading.hidden.mentioned_in(note.text)
+        if not reading.hidden.mentioned_in(note.text) and (note.kind != "shared" or diagnosis.verdict.shown)
     ]
     if both := _both_times(reading):
         listed.append({"icon": "clock", "text": both})
@@ -115,16 +118,23 @@ def _both_times(reading: Reading) -> str:
     copy, moment = reading.copy, now()
     if copy is None:
         return ""
-    counts = times.exact(copy.decided_at, moment)
     others = []
     if copy.provider_at and copy.provider_at != copy.decided_at:
-        others.append(f"The mail server says {times.exact(copy.provider_at, moment)}.")
+        others.append(f"The mail server says {_beside(copy.provider_at, copy.decided_at)}.")
     if copy.header_at and copy.header_at != copy.decided_at:
-        others.append(f"The sender’s own clock said {times.exact(copy.header_at, moment)}.")
+        others.append(f"The sender’s own clock said {_beside(copy.header_at, copy.decided_at)}.")
+    counts = times.exact(copy.decided_at, moment)
     if not others:
         return f"The time that counts is {counts}; the mail server and the sender’s clock agree."
     whose = "the sender’s" if copy.decided_at == copy.header_at else "the mail server’s"
     return f"The time that counts is {whose}, {counts}. {' '.join(others)}"
+
+
+def _beside(other: datetime, counted: datetime) -> str:
+    """Only the clock where the day is the same."""
+    if times.local_day(other) == times.local_day(counted):
+        return f"{timezone.localtime(other):%H:%M:%S}"
+    return times.exact(other, now())
 
 
 def from_to(reading: Reading) -> str:
@@ -148,4 +158,4 @@ def _attachments(diagnosis: Diagnosis) -> int:
     if diagnosis.message is None:
         return 0
     body = diagnosis.message.bodies.only("attachments").order_by("pk").first()
-    return len(body.attachments) if body else 0
+    return len(numbered(body.attachments)) if body else 0

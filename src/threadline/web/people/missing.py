@@ -36,13 +36,12 @@ def missing_email(request: SignedIn, person_id: int) -> HttpResponse:
     person = access.person_for(user, person_id)
     mailboxes = access.own_mailboxes(user)
     asked = bool(request.GET)
-    form = MissingForm(request.GET if asked else None, mailboxes=mailboxes, use_required_attribute=False)
+    form = MissingForm(request.GET if asked else None, mailboxes=mailboxes)
     context: dict[str, Any] = {
         "section": "people",
         "person": person,
         "form": form,
-        "has_mailbox": mailboxes.exists(),
-        "several": mailboxes.count() > 1,
+        "mailboxes": mailboxes.count(),
         "crumbs": [
             {"label": "People", "url": reverse("people")},
             {"label": person.name, "url": reverse("person", args=[person.pk])},

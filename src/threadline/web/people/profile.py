@@ -17,7 +17,7 @@ from threadline.services.errors import NotFound, Refused
 from threadline.services.refresh import ask_for
 from threadline.storage.models import Person, User
 from threadline.web.people.differences import visible
-from threadline.web.people.files import count_files, files_of, latest_files
+from threadline.web.people.files import files_of, overview
 from threadline.web.people.freshness import up_to_date
 from threadline.web.people.held import links_of, loaded, read
 from threadline.web.people.sharing import sharing_with
@@ -35,12 +35,13 @@ def number(request: SignedIn, name: str, default: int) -> int:
 def frame_of(person: Person, user: User, current: str) -> dict[str, Any]:
     """What all tabs of a profile share."""
     emails = links_of(person).count()
+    attached, latest = overview(person, user)
     tabs: list[dict[str, Any]] = [
         {"key": "emails", "label": "Emails", "count": emails, "url": reverse("person", args=[person.pk])},
         {
             "key": "attachments",
             "label": "Attachments",
-            "count": count_files(person, user),
+            "count": attached,
             "url": reverse("person_attachments", args=[person.pk]),
         },
         {"key": "details", "label": "Details", "url": reverse("person_details", args=[person.pk])},
@@ -52,6 +53,7 @@ def frame_of(person: Person, user: User, current: str) -> dict[str, Any]:
         "tabs": [tab | {"current": tab["key"] == current} for tab in tabs],
         "crumbs": [{"label": "People", "url": reverse("people")}, {"label": person.name}],
         "addresses": addresses_of(person),
+        "latest_files": latest,
     }
 
 
@@ -79,7 +81,6 @@ def person(request: SignedIn, person_id: int) -> HttpResponse:
         "timeline": line.items,
         "line": line,
         "page": page,
-        "files": latest_files(found, user),
         "boxes": up_to_date(user),
     }
     return render(request, "people/profile.html", context)

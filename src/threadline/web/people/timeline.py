@@ -11,6 +11,7 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import Truncator
 
 from threadline.clock import now
 from threadline.domain.conversation import base_subject
@@ -20,12 +21,14 @@ from threadline.storage.models import Copy, Person, User
 from threadline.web import times
 from threadline.web.people import breaks
 from threadline.web.people.breaks import Interval, span
+from threadline.web.people.files import numbered
 from threadline.web.people.held import Shown, Thread, is_filed, sketches_of, threads_of, with_copies
 from threadline.web.templatetags.threadline import possessive
 
 THREADS = 20  # conversations on a page
 OPEN = 12  # emails that are open without asking, in the newest conversations
 MOST_OPEN = 40  # emails of one conversation that are shown at once
+EXTRACT = 140  # characters: two or three lines of a card
 LONG = 120  # a conversation of more emails is read on a page of its own
 _MOST_DOTS = 12
 _MOST_FILES = 3
@@ -117,9 +120,9 @@ def email_item(shown: Shown, person: Person) -> dict[str, Any]:
         "at": shown.link.at,
         "direction": "sent" if shown.sent else "received",
         "subject": message.subject,
-        "extract": shown.copy.body.snippet if shown.copy else "",
+        "extract": Truncator(shown.copy.body.snippet).chars(EXTRACT) if shown.copy else "",
         "where": format_html(
-            '{} · <a href="{}">why here<span class="sr">: {}</span></a>',
+            '{} · <a class="nowrap" href="{}">why here<span class="sr">: {}</span></a>',
             _where(shown),
             reverse("verdict", args=[person.pk, message.pk]),
             message.subject,
@@ -142,10 +145,10 @@ def _where(shown: Shown) -> str:
 
 def _chips(shown: Shown, person: Person) -> list[dict[str, str]]:
     message = shown.link.message
-    files = shown.copy.body.attachments if shown.copy else []
+    files = numbered(shown.copy.body.attachments) if shown.copy else []
     chips = [
         {"icon": "clip", "text": file["name"] or "attachment", "url": reverse("attachment", args=[message.pk, number])}
-        for number, file in enumerate(files[:_MOST_FILES], start=1)
+        for number, file in files[:_MOST_FILES]
     ]
     if len(files) > _MOST_FILES:
         url = reverse("message", args=[message.pk])
