@@ -93,7 +93,7 @@ class Sent:
         mail = MIMEMultipart("mixed")
         mail["From"] = formataddr(self.sender, "utf-8")
         mail["To"] = ", ".join(formataddr(one, "utf-8") for one in self.to)
-        mail["Subject"] = Header(self.subject, "utf-8")
+        mail["Subject"] = Header(self.subject, "utf-8").encode(linesep="\r\n")
         mail["Date"] = format_datetime(self.date)
         mail["Message-ID"] = f"<{self.local}@example.org>"
         bodies = MIMEMultipart("alternative")

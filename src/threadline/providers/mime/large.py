@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from threadline.providers.contract import Content, PartInfo, TextPart
 from threadline.providers.mime import defects, limits
 from threadline.providers.mime.block import read_block
@@ -23,15 +25,13 @@ def read_body(content: Content) -> Body:
         leaves[text.part] = _text(text, leaves.get(text.part), found)
     if len(content.structure) > limits.PARTS or len(content.parts) > limits.PARTS:
         found.append(defects.TOO_MANY_PARTS)
-    groups: dict[str, list[Node]] = {}
-    for part in sorted(leaves, key=_order):
-        groups.setdefault(part.rpartition(".")[0], []).append(leaves[part])
-    root = Node("", "multipart/mixed", children=[_container(name, leaves) for name, leaves in _ordered(groups)])
-    return Body(root, found)
+    ordered = [leaves[part] for part in sorted(leaves, key=_order)]
+    containers = [_container(name, list(group)) for name, group in groupby(ordered, _parent)]
+    return Body(Node("", "multipart/mixed", children=containers), found)
 
 
-def _ordered(groups: dict[str, list[Node]]) -> list[tuple[str, list[Node]]]:
-    return sorted(groups.items(), key=lambda group: _order(group[1][0].part))
+def _parent(leaf: Node) -> str:
+    return leaf.part.rpartition(".")[0]
 
 
 def _order(part: str) -> list[int]:

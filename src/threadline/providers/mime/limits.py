@@ -14,4 +14,4 @@ SUBJECT_CHARS = 10_000
 NAME_CHARS = 255  # of an attachment's file name
 ADDRESS_NAME_CHARS = 1_000
 ID_CHARS = 998  # RFC 5322 section 2.1.1: the longest line
-MEASURED_BYTES = 1_000_000  # attachments up to this encoded size are decoded to know their exact size
+MEASURED_BYTES = 128_000  # attachments up to this encoded size are decoded to know their exact size
