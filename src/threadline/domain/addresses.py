@@ -66,8 +66,8 @@ def domain_of(key: str) -> str:
 def variants(key: str) -> frozenset[str]:
     """The key and the simpler spellings that may reach the same mailbox.
 
-    Two keys are near misses of each other when their variants meet. A near miss only makes a suggestion to a person, so a
-    plus tag counts on any host; dots only at Gmail, where they are known to mean nothing.
+    Two keys are near misses of each other when their variants meet. A near miss only suggests something to a person,
+    so a plus tag counts on any host; dots only at Gmail, where they are known to mean nothing.
     """
     local, _, domain = key.rpartition("@")
     found = {key}

@@ -22,7 +22,8 @@ from django.db.models.functions import Now
 
 from threadline.storage.models import Mailbox
 
-LEASE = timedelta(seconds=90)  # renewed by every storing transaction; longer than any one fetch may stay silent
+LEASE = timedelta(seconds=180)  # renewed by every storing transaction; longer than a read and a sign-in may stay silent
+RENEW_AFTER = timedelta(seconds=30)  # without anything to store
 
 
 class Busy(Exception):

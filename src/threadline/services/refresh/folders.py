@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from threadline.domain.folders import ListedFolder, Role, choose_roles
+from threadline.domain.folders import Role
 from threadline.providers.contract import RemoteFolder
 from threadline.services.refresh.work import Work
 from threadline.storage.models import Folder, Mailbox
@@ -56,15 +56,10 @@ def store_folders(mailbox: Mailbox, remote: Sequence[RemoteFolder], *, now: date
 
 
 def roles_of(remote: Sequence[RemoteFolder], overrides: dict[str, str]) -> dict[str, Role]:
-    return choose_roles(
-        [
-            ListedFolder(
-                remote_name=folder.remote_name,
-                name=folder.name,
-                flags=frozenset({folder.special_use} if folder.special_use else ()),
-                selectable=folder.selectable,
-            )
-            for folder in remote
-        ],
-        overrides,
-    )
+    """The roles the provider found, with the owner's word above them: who names a Sent folder means that one."""
+    said = {name: Role(word) for name, word in overrides.items()}
+    named_sent = Role.SENT in said.values()
+    found = {
+        folder.remote_name: Role.OTHER if named_sent and folder.role is Role.SENT else folder.role for folder in remote
+    }
+    return found | {name: role for name, role in said.items() if name in found}

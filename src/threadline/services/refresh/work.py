@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from threadline.domain.errors import ProviderError
 from threadline.providers.contract import RemoteFolder, Session
 from threadline.providers.mime.pool import Parser
 from threadline.services.policy import policy_of
 from threadline.services.refresh.report import Report
-from threadline.storage.leases import Lease
+from threadline.storage.leases import RENEW_AFTER, Lease
 from threadline.storage.models import Company, Folder, Gap, Mailbox, Refresh
+
+MOST_CONNECTIONS = 24  # fresh ones in one refresh, for those that broke: enough to find two messages that break them
 
 
 @dataclass(slots=True)
@@ -30,7 +34,10 @@ class Work:
     keeps_progress: bool = True  # the run is a row that pages look at
     watch: Callable[[Report, str], None] | None = None  # told after every step, for a terminal
     departed: dict[int, set[str]] = field(default_factory=dict)  # folder id -> remote ids that left its listing
+    cursors: dict[int, str] = field(default_factory=dict)  # folder id -> where it stands once `departed` is decided
     remote: dict[int, RemoteFolder] = field(default_factory=dict)  # folder id -> the folder as the server lists it
+    reconnected: int = 0
+    stored_at: float = field(default_factory=time.monotonic)
 
     @contextmanager
     def storing(self, step: str) -> Iterator[None]:
@@ -40,8 +47,27 @@ class Work:
             if self.keeps_progress:
                 self.run.progress = self.report.progress(step)
                 self.run.save(update_fields=["progress"])
+        self.stored_at = time.monotonic()
         if self.watch is not None:
             self.watch(self.report, step)
+
+    def keep_alive(self, step: str) -> None:
+        """Renew the lease when nothing was stored for a while: a slow server must not cost us the mailbox."""
+        if time.monotonic() - self.stored_at >= RENEW_AFTER.total_seconds():
+            with self.storing(step):
+                pass
+
+    def reconnect(self, error: ProviderError) -> None:
+        """A fresh connection in place of one that broke by `error`; raises that when too many did."""
+        if self.reconnected >= MOST_CONNECTIONS:
+            raise error
+        self.reconnected += 1
+        self.session.close()
+        self.keep_alive("connecting again")
+        self.session = self.reopen()
+
+    def close(self) -> None:
+        self.session.close()
 
     def synced_folders(self) -> list[Folder]:
         """Inbox first, then Sent items, then what the owner or the company included."""

@@ -163,7 +163,9 @@ class Link(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["message", "person"], name="one_link_per_profile")]
-        indexes: ClassVar = [models.Index(fields=["person", "detached", "-at", "-id"], name="link_timeline")]
+        indexes: ClassVar = [
+            models.Index(fields=["person", "-at", "-id"], condition=models.Q(detached=False), name="link_timeline"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.message_id} on {self.person_id}"
