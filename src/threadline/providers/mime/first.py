@@ -66,7 +66,7 @@ def read_head(block: bytes) -> Head | None:
 
 def _is_costly(raw: bytes) -> bool:
     """Whether the compiled parser would take long: its time grows with the square of what begins like encoded words,
-    a minute for a header of a megabyte."""
+    half a minute for a header of a megabyte."""
     return len(raw) > 10 * _MOST_WORDS and raw.count(b"=?") > _MOST_WORDS
 
 
