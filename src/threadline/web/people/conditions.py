@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from threadline.clock import now
-from threadline.domain.addresses import NearMiss
+from threadline.domain.addresses import NearMiss, domain_of
 from threadline.domain.facts import CopyFacts, Correspondent, Facts, Where
 from threadline.domain.folders import Role
 from threadline.domain.near_misses import near_miss
 from threadline.domain.verdict import Condition, Outcome, Reason, Rule
 from threadline.services.diagnose import Diagnosis
+from threadline.services.policy import policy_of
 from threadline.storage.models import Person
 from threadline.web import times
 from threadline.web.people.blind import Hidden
@@ -199,7 +200,10 @@ def _colleagues(reading: Reading) -> list[dict[str, Any]]:
 
 
 def _blocked(reading: Reading) -> list[dict[str, Any]]:
-    return [_line(label, value, marked=True, mono=True) for label, value in reading.reasons[Rule.BLOCKLISTED].compared]
+    blocklist = policy_of(reading.person.company).blocklist
+    keys = [c.key for c in reading.correspondents]
+    entries = {entry for key in keys for entry in (key, f"@{domain_of(key)}") if entry in blocklist}
+    return [_line("Blocklist", ", ".join(sorted(entries)), marked=True, mono=True)]
 
 
 def _nothing(_: Reading) -> list[dict[str, Any]]:

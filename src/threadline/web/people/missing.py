@@ -129,7 +129,8 @@ def found(request: SignedIn, person_id: int) -> HttpResponse:
         return render(request, "people/not_asked.html", context)
     visible = diagnosis.message is not None and access.messages_of(user).filter(pk=diagnosis.message.pk).exists()
     context |= {
-        "email": {"subject": diagnosis.subject, "sender_name": diagnosis.sender},
+        "email": {"subject": diagnosis.subject},
+        "sender": diagnosis.sender,
         "at": diagnosis.at,
         **shown_to(user, diagnosis, person, request.get_full_path()),
     }

@@ -13,6 +13,7 @@ from threadline.storage.models import Mailbox, User
 from threadline.web import times
 from threadline.web.people.conditions import Reading
 from threadline.web.people.doors import policy_url, with_query
+from threadline.web.people.sharing import holders_of
 
 _MOST_STRANGERS = 3
 PREVIEWED = "You see how many emails this adds before it applies."
@@ -66,6 +67,8 @@ class Remedying:
         if near is None:
             known = self.reading.facts.company_addresses
             strangers = [c.as_written for c in self.reading.correspondents if c.key not in known]
+            if len(strangers) <= _MOST_STRANGERS:
+                strangers = [found for found in strangers if not self._is_somebody_elses(found)]
             if not strangers or len(strangers) > _MOST_STRANGERS:
                 return Remedies([edit], f"If an address on it is {name}, make it the primary one.")
             acts = [
@@ -85,6 +88,9 @@ class Remedying:
             acts.append({"text": "Count secondary too…", "url": policy_url()})
             return Remedies(acts, PREVIEWED)
         return Remedies(acts, f"Or ask {self._administrator()} to let secondary addresses count.")
+
+    def _is_somebody_elses(self, address: str) -> bool:
+        return bool(holders_of(self.person.company_id, address, besides=self.person.pk))
 
     def _secondary_note(self) -> str:
         return "A secondary address is kept; alone it does not show the email."

@@ -65,7 +65,7 @@ def line_of(person: Person, user: User, *, page: int, opened: int) -> Line:
             items.append(_folded(person, thread, here[cut:], page, cut=cut))
     items = broken(items, list(whole.values()), person, user, newest_page=page == 1)
     if not more:
-        items.append(_start(person))
+        items.append(_start(person, user))
     return Line(items, page - 1 if page > 1 else None, page + 1 if more else None)
 
 
@@ -217,8 +217,8 @@ def _judged_by(item: dict[str, Any], following: dict[str, Any], waiting: Sequenc
     return None
 
 
-def _start(person: Person) -> dict[str, Any]:
-    if policy_of(person.company).earlier_mail:
+def _start(person: Person, user: User) -> dict[str, Any]:
+    if policy_of(user.company).earlier_mail:
         return {"type": "start", "at": person.created_at, "text": "Your company includes earlier emails too."}
     return {
         "type": "start",

@@ -33,6 +33,7 @@ def verdict(request: SignedIn, person_id: int, message_id: int) -> HttpResponse:
         "section": "people",
         "person": person,
         "email": message,
+        "sender": message.sender_name or message.sender_address,
         "message_url": reverse("message", args=[message.pk]),
         "at": message.at,
         **shown_to(user, judge(user, message, person), person, request.path),
