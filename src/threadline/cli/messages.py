@@ -57,13 +57,17 @@ def message_named(text: str, company: Company | None) -> Message:
 @company_option
 def list_messages(address: str, folder: str | None, company_name: str | None) -> None:
     """List the emails of a mailbox's Inbox and Sent items, newest first, one line each."""
-    mailbox = named(address, company_name)
+    mailbox, copy = named(address, company_name), None
     for copy in service.for_export(mailbox, (Role(folder),) if folder else BOTH):
         row = service.copy_as_json(copy)
         if wants_json():
             json_line(row)
         else:
             say(_line(row, copy))
+    if copy is None and not wants_json():
+        say(
+            f"No email of {mailbox.address} is held there. If it was never refreshed: threadline mailbox refresh ADDRESS"
+        )
 
 
 def _line(row: dict[str, Any], copy: Copy) -> str:
