@@ -104,7 +104,7 @@ def _by_address(known: dict[str, Character], now: datetime) -> Iterator[_Lesson]
             case, key,
             _write((person.name, person.address), now, 14, "Thank you for the call",
                    "Dear Sofia,\n\nthank you for the friendly call. I will think about the position until Friday."),
-            "INBOX", (PRIMARY,), f"The address on record was pasted with {mistake}.", "stored_malformed",
+            "INBOX", (), f"The address on record was pasted with {mistake}; it is compared without: it shows.",
         )  # fmt: skip
     yield _Lesson(
         "person_without_email", "cand-105",
