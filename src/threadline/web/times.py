@@ -55,6 +55,12 @@ def day(moment: datetime, now: datetime) -> str:
     return f"{local.day} {MONTHS[local.month - 1]}{year}"
 
 
+def brief(moment: datetime, now: datetime) -> str:
+    """For a narrow column: "08:52" today, otherwise "2 June", "2 June 2025"."""
+    local, today = _local(moment, now)
+    return f"{local:%H:%M}" if local.date() == today else day(moment, now)
+
+
 def exact(moment: datetime, now: datetime) -> str:
     """ "Tue 9 June 2026, 17:41:07", where seconds decide."""
     local, _ = _local(moment, now)

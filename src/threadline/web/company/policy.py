@@ -73,6 +73,13 @@ def _initial(policy: Policy) -> dict[str, Any]:
     return stored | {"blocklist": "\n".join(stored["blocklist"])}
 
 
+def _in_words(before: Policy, after: Policy) -> list[str]:
+    changed = [one.text for one in five_conditions(after) if one not in five_conditions(before)]
+    if after.blocklist != before.blocklist:
+        changed.append(f"The blocklist has {len(after.blocklist):,} entries instead of {len(before.blocklist):,}.")
+    return changed
+
+
 @login_required
 def policy(request: SignedIn) -> HttpResponse:
     """Shown to everyone; changed by administrators, in two steps: Preview, then Apply."""
@@ -105,6 +112,6 @@ def policy(request: SignedIn) -> HttpResponse:
                 "effect": effect,
                 "profiles": effect.profiles[:SHOWN],
                 "more": len(effect.profiles) - SHOWN,
-                "changes": [one for one in five_conditions(after) if one not in context["conditions"]],
+                "changes": _in_words(before, after),
             }
     return render(request, "company/policy.html", context | {"form": form})

@@ -18,9 +18,9 @@ from threadline.web.company.frame import frame, must_be_admin
 from threadline.web.requests import SignedIn
 
 ROLE_HELP = {
-    "member": "Own mailboxes, all people and profiles",
-    "admin": "Also every mailbox’s connection, policy, users and audit",
-    "support": "Sees connections, users and audit; changes nothing of others",
+    Role.MEMBER.label: "Own mailboxes, all people and profiles",
+    Role.ADMIN.label: "Also every mailbox’s connection, policy, users and audit",
+    Role.SUPPORT.label: "Sees connections, users and audit; changes nothing of others",
 }
 
 

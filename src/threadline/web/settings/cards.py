@@ -124,14 +124,14 @@ def accounted_for(known: Known) -> str | SafeString:
         "{} of {}, checked {}",
         f"{known.check.accounted_for:,}",
         f"{known.check.on_server:,}",
-        when(known.check.checked_at, "inline"),
+        when(known.check.checked_at, "brief"),
     )
 
 
 def _history(mailbox: Mailbox) -> str | SafeString:
     past = history(mailbox)
     if past["state"] == "gap":
-        return format_html("interrupted since {}, filled by the next refresh", when(past["from"], "inline"))
+        return format_html("open since {}, filled by the next refresh", when(past["from"], "brief"))
     if past["state"] == "complete":
         return "complete"
     if past["state"] == "not_started":

@@ -62,7 +62,7 @@ def _found(given: str, *, by_hand: bool) -> dict[str, Any]:
         "name": NAMES.get(detection.provider or "", ""),
         "unsure": bool(detection.servers) and not detection.protected,
         "hint": detection.hint,
-        "seconds": f"{time.monotonic() - began:.1f}",
+        "word": _in(time.monotonic() - began),
         "steps": [
             {"source": str(step.source), "outcome": str(step.outcome), "detail": step.detail}
             for step in detection.steps
@@ -76,6 +76,10 @@ def _found(given: str, *, by_hand: bool) -> dict[str, Any]:
         if server
         else {"username": detection.address},
     }
+
+
+def _in(seconds: float) -> str:
+    return f"Found in {seconds:.1f} s" if seconds >= 0.1 else "Found at once"
 
 
 @sensitive_post_parameters("password")
@@ -99,7 +103,9 @@ def sign_in(request: SignedIn) -> HttpResponse:
             del request.session[KEPT]
             refresh.ask_for(mailbox, request.user)
             return _leave(request, reverse("mailbox", args=[mailbox.pk]))
-    return _page(request, {"form": form, "found": found, "step": 3, "answer": answer})
+    # Microsoft takes no password from us: the form is only for who keeps the mail elsewhere.
+    elsewhere = found["provider"] == "graph" and "host" not in found["server"]
+    return _page(request, {"form": form, "found": found, "step": 3, "answer": answer, "elsewhere": elsewhere})
 
 
 def _connect(request: SignedIn, given: str, data: dict[str, Any]) -> Mailbox:

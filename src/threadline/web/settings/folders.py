@@ -41,7 +41,7 @@ def folders(request: SignedIn, mailbox_id: int) -> HttpResponse:
         "mailbox": mailbox,
         "folders": [{"folder": folder, "now": _now(folder)} for folder in known],
         "choices": CHOICES,
-        "crumbs": crumbs(mailbox.address, "Folders"),
+        "crumbs": crumbs("Folders", mailbox),
     }
     return render(request, "settings/folders.html", context)
 

@@ -12,16 +12,18 @@ from django.views.decorators.http import require_POST
 from threadline.services import access, connect
 from threadline.services import refresh as refreshing
 from threadline.services.errors import Conflict
-from threadline.storage.models import Copy
+from threadline.storage.models import Copy, Mailbox
 from threadline.web import letters
 from threadline.web.requests import SignedIn
 from threadline.web.settings.cards import cards_of, may_change
 
 
-def crumbs(*labels: str) -> list[dict[str, str]]:
-    """Settings > Email connection > …"""
-    here = {"label": "Email connection", "url": reverse("settings")}
-    return [here, *({"label": label} for label in labels)]
+def crumbs(last: str, mailbox: Mailbox | None = None) -> list[dict[str, str]]:
+    """Email connection > the mailbox > the page."""
+    path = [{"label": "Email connection", "url": reverse("settings")}]
+    if mailbox is not None:
+        path.append({"label": mailbox.address, "url": reverse("mailbox", args=[mailbox.pk])})
+    return [*path, {"label": last}]
 
 
 @login_required
@@ -82,7 +84,7 @@ def for_it(request: SignedIn, mailbox_id: int) -> HttpResponse:
         "section": "settings",
         "mailbox": mailbox,
         "letter": letter,
-        "crumbs": crumbs(mailbox.address, "Message for IT"),
+        "crumbs": crumbs("Message for IT", mailbox),
     }
     return render(request, "settings/for_it.html", context)
 
@@ -95,10 +97,9 @@ def disconnect(request: SignedIn, mailbox_id: int) -> HttpResponse:
         return redirect("mailbox", mailbox_id=mailbox.pk)
     if request.method == "POST":
         connect.disconnect(mailbox, user=request.user, door="pages")
-        kept = Copy.objects.filter(mailbox=mailbox).count()
         notices.success(
             request,
-            f"{mailbox.address} is disconnected and its password is forgotten. {kept:,} emails and every profile stay.",
+            f"{mailbox.address} is disconnected and its password is forgotten. Its emails and every profile stay.",
         )
         return redirect("mailbox", mailbox_id=mailbox.pk)
     held = Copy.objects.filter(mailbox=mailbox).count()
@@ -107,10 +108,10 @@ def disconnect(request: SignedIn, mailbox_id: int) -> HttpResponse:
         "mailbox": mailbox,
         "lost": ["New emails stop coming in. Our access ends and the stored password is forgotten."],
         "stays": [
-            f"{held:,} emails and every profile stay as they are.",
+            f"{held:,} email{'' if held == 1 else 's'} and every profile stay as they are.",
             "The mailbox itself is not changed in any way.",
             "Connect again later with the same account: the gap is filled, and nothing comes twice.",
         ],
-        "crumbs": crumbs(mailbox.address, "Disconnect"),
+        "crumbs": crumbs("Disconnect", mailbox),
     }
     return render(request, "settings/disconnect.html", context)

@@ -44,6 +44,6 @@ def sign_in(request: SignedIn, mailbox_id: int) -> HttpResponse:
         "form": form,
         "answer": answer,
         "description": health.describe_mailbox(mailbox),
-        "crumbs": crumbs(mailbox.address, "Sign in again"),
+        "crumbs": crumbs("Sign in again", mailbox),
     }
     return render(request, "settings/sign_in.html", context)

@@ -26,6 +26,7 @@ FORMS = {
     "inline": times.inline,
     "clock": times.clock,
     "day": times.day,
+    "brief": times.brief,
     "dated": times.dated,
     "exact": times.exact,
 }
@@ -33,7 +34,7 @@ FORMS = {
 
 @register.filter
 def when(moment: datetime | None, form: str = "full") -> SafeString | str:
-    """`<time>` in the company's zone; `form` is full, inline, clock, day, dated or exact. Nothing for None."""
+    """`<time>` in the company's zone; `form` is full, inline, clock, day, brief, dated or exact. Nothing for None."""
     if moment is None:
         return ""
     now = clock.now()
