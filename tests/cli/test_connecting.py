@@ -1,4 +1,4 @@
-"""Connecting a mailbox: the server is found and shown first; a password is asked for without echo, or a token is used."""
+"""Connecting a mailbox: its server is found and shown first; a password is asked for without echo; tokens work too."""
 
 from __future__ import annotations
 

@@ -65,9 +65,7 @@ def list_messages(address: str, folder: str | None, company_name: str | None) ->
         else:
             say(_line(row, copy))
     if copy is None and not wants_json():
-        say(
-            f"No email of {mailbox.address} is held there. If it was never refreshed: threadline mailbox refresh ADDRESS"
-        )
+        say(f"No email of {mailbox.address} is held there. Refresh it: threadline mailbox refresh {mailbox.address}")
 
 
 def _line(row: dict[str, Any], copy: Copy) -> str:
