@@ -7,7 +7,7 @@ there when we looked is not there when we write. Storing the same batch again ch
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from threadline.domain.conversation import reference_ids
 from threadline.domain.facts import Where
 from threadline.domain.matching import snippet
 from threadline.domain.messages import Address, ParsedMessage
+from threadline.storage import bulk
 from threadline.storage.conversations import place
 from threadline.storage.models import (
     Body,
@@ -43,10 +44,10 @@ class Arrival:
     decided_at: datetime  # the time that counts (condition 2)
     parsed: ParsedMessage
     raw: bytes | None = None  # given where something could not be read
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        return key_of(self.parsed)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", key_of(self.parsed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +77,7 @@ def store(
         return Stored()
     messages = _messages(company_id, arrivals, now)
     bodies = _bodies(messages.by_key, arrivals)
-    copies = Copy.objects.bulk_create(
-        [
-            Copy(
-                mailbox_id=folder.mailbox_id,
-                folder=folder,
-                message_id=messages.by_key[arrival.key],
-                body_id=bodies[messages.by_key[arrival.key], arrival.parsed.digest],
-                generation=arrival.generation,
-                remote_id=arrival.remote_id,
-                decided_at=arrival.decided_at,
-                provider_at=arrival.provider_at,
-                size=arrival.size,
-                bcc=[_written(address) for address in arrival.parsed.bcc],
-                stored_at=now,
-                gap=gap if gap is not None and (arrival.provider_at or arrival.decided_at) >= gap.began_at else None,
-                **flag_fields(arrival.flags),
-            )
-            for arrival in arrivals
-        ]
-    )
+    copies = _copies(folder, messages, bodies, arrivals, now, gap)
     _participants(company_id, messages, arrivals, copies)
     LedgerEntry.objects.filter(
         folder=folder,
@@ -127,6 +109,45 @@ def _not_held(folder: Folder, arrivals: Sequence[Arrival]) -> list[Arrival]:
     return list(fresh.values())
 
 
+def _copies(
+    folder: Folder,
+    messages: _Messages,
+    bodies: Mapping[tuple[int, str], int],
+    arrivals: Sequence[Arrival],
+    now: datetime,
+    gap: Gap | None,
+) -> Sequence[int]:
+    """Write one copy for each arrival; their ids, in the same order."""
+    ids = bulk.reserve(Copy, len(arrivals))
+    rows = []
+    for copy_id, arrival in zip(ids, arrivals, strict=True):
+        message_id = messages.by_key[arrival.key]
+        recovered = gap is not None and (arrival.provider_at or arrival.decided_at) >= gap.began_at
+        rows.append(
+            {
+                "id": copy_id,
+                "mailbox_id": folder.mailbox_id,
+                "folder_id": folder.pk,
+                "message_id": message_id,
+                "body_id": bodies[message_id, arrival.parsed.digest],
+                "generation": arrival.generation,
+                "remote_id": arrival.remote_id,
+                "decided_at": arrival.decided_at,
+                "provider_at": arrival.provider_at,
+                "size": arrival.size,
+                "bcc": [_written(address) for address in arrival.parsed.bcc],
+                "where": Where.HERE.value,
+                "where_folder": "",
+                "where_since": None,
+                "stored_at": now,
+                "gap_id": gap.pk if gap is not None and recovered else None,
+                **flag_fields(arrival.flags),
+            }
+        )
+    bulk.insert(Copy, rows)
+    return ids
+
+
 @dataclass(slots=True)
 class _Messages:
     by_key: dict[str, int]
@@ -145,28 +166,29 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
             first.setdefault(arrival.key, arrival)
     references = {key: _named_ids(arrival.parsed) for key, arrival in first.items()}
     conversations = place(company_id, references)
-    created = Message.objects.bulk_create(
-        [
-            Message(
-                company_id=company_id,
-                key=key,
-                message_id=arrival.parsed.message_id,
-                message_id_digest=digest_of(arrival.parsed.message_id) if arrival.parsed.message_id else "",
-                conversation_id=conversations[key],
-                subject=arrival.parsed.subject,
-                sender_name=arrival.parsed.sender[0].name if arrival.parsed.sender else "",
-                sender_address=arrival.parsed.sender[0].address if arrival.parsed.sender else "",
-                date=arrival.parsed.date,
-                at=arrival.decided_at,
-                kind=arrival.parsed.kind.value,
-                created_at=now,
-            )
-            for key, arrival in first.items()
-        ]
-    )
-    for message in created:
-        by_key[message.key] = message.pk
-    return _Messages(by_key, {message.pk for message in created})
+    ids = dict(zip(first, bulk.reserve(Message, len(first)), strict=True))
+    rows = []
+    for key, arrival in first.items():
+        parsed = arrival.parsed
+        rows.append(
+            {
+                "id": ids[key],
+                "company_id": company_id,
+                "key": key,
+                "message_id": parsed.message_id,
+                "message_id_digest": digest_of(parsed.message_id) if parsed.message_id else "",
+                "conversation_id": conversations[key],
+                "subject": parsed.subject,
+                "sender_name": parsed.sender[0].name if parsed.sender else "",
+                "sender_address": parsed.sender[0].address if parsed.sender else "",
+                "date": parsed.date,
+                "at": arrival.decided_at,
+                "kind": parsed.kind.value,
+                "created_at": now,
+            }
+        )
+    bulk.insert(Message, rows)
+    return _Messages(by_key | ids, set(ids.values()))
 
 
 def _named_ids(parsed: ParsedMessage) -> list[str]:
@@ -187,26 +209,23 @@ def _bodies(by_key: dict[str, int], arrivals: Sequence[Arrival]) -> dict[tuple[i
             message_id__in={message_id for message_id, _ in wanted}
         ).values_list("pk", "message_id", "digest")
     }
-    created = Body.objects.bulk_create(
-        [
-            _body(message_id, arrival)
-            for (message_id, digest), arrival in wanted.items()
-            if (message_id, digest) not in found
-        ]
-    )
-    ToIndex.objects.bulk_create([ToIndex(body=body) for body in created])
-    return found | {(body.message_id, body.digest): body.pk for body in created}
+    fresh = {version: arrival for version, arrival in wanted.items() if version not in found}
+    ids = dict(zip(fresh, bulk.reserve(Body, len(fresh)), strict=True))
+    bulk.insert(Body, [_body(ids[version], version[0], arrival) for version, arrival in fresh.items()])
+    bulk.insert(ToIndex, [{"body_id": body_id} for body_id in ids.values()])
+    return found | ids
 
 
-def _body(message_id: int, arrival: Arrival) -> Body:
+def _body(body_id: int, message_id: int, arrival: Arrival) -> bulk.Row:
     parsed = arrival.parsed
-    return Body(
-        message_id=message_id,
-        digest=parsed.digest,
-        snippet=snippet(parsed.text)[:300],
-        text=parsed.text,
-        html=parsed.html,
-        attachments=[
+    return {
+        "id": body_id,
+        "message_id": message_id,
+        "digest": parsed.digest,
+        "snippet": snippet(parsed.text)[:300],
+        "text": parsed.text,
+        "html": parsed.html,
+        "attachments": [
             {
                 "part": part.part,
                 "name": part.name,
@@ -217,54 +236,54 @@ def _body(message_id: int, arrival: Arrival) -> Body:
             }
             for part in parsed.attachments
         ],
-        recipients={
+        "recipients": {
             "from": [_written(address) for address in parsed.sender],
             "to": [_written(address) for address in parsed.to],
             "cc": [_written(address) for address in parsed.cc],
             "reply_to": [_written(address) for address in parsed.reply_to],
         },
-        references=list(parsed.references),
-        complete=parsed.complete,
-        defects=list(parsed.defects),
-        raw=arrival.raw if not parsed.complete else None,
-    )
+        "references": parsed.references,
+        "complete": parsed.complete,
+        "defects": parsed.defects,
+        "raw": None if parsed.complete else arrival.raw,
+    }
 
 
 def _written(address: Address) -> dict[str, str]:
     return {"name": address.name, "address": address.address}
 
 
-def _participants(company_id: int, messages: _Messages, arrivals: Sequence[Arrival], copies: Sequence[Copy]) -> None:
+def _participants(company_id: int, messages: _Messages, arrivals: Sequence[Arrival], copies: Sequence[int]) -> None:
     rows: list[tuple[int, str, Address, int | None]] = []
     described: set[int] = set()
-    for arrival, copy in zip(arrivals, copies, strict=True):
-        message_id = copy.message_id
+    for arrival, copy_id in zip(arrivals, copies, strict=True):
+        message_id, parsed = messages.by_key[arrival.key], arrival.parsed
         if message_id in messages.new and message_id not in described:
             described.add(message_id)
-            parsed = arrival.parsed
             for role, addresses in (("from", parsed.sender), ("to", parsed.to), ("cc", parsed.cc)):
                 rows += [(message_id, role, address, None) for address in addresses]
-        rows += [(message_id, "bcc", address, copy.pk) for address in arrival.parsed.bcc]
+        rows += [(message_id, "bcc", address, copy_id) for address in parsed.bcc]
     keys = {address.address: normalise(address.address) for _, _, address, _ in rows}
     ids = address_ids(company_id, {key for key in keys.values() if key})
-    seen: set[tuple[int, str, int, int | None]] = set()
-    participants = []
-    for message_id, role, address, copy_id in rows:
+    participants: dict[tuple[int, str, int, int | None], Address] = {}
+    for message_id, role, address, blind_of in rows:
         key = keys[address.address]
-        if key is None or (message_id, role, ids[key], copy_id) in seen:
-            continue
-        seen.add((message_id, role, ids[key], copy_id))
-        participants.append(
-            Participant(
-                message_id=message_id,
-                address_id=ids[key],
-                role=role,
-                name=address.name,
-                as_written=address.address,
-                copy_id=copy_id,
-            )
-        )
-    Participant.objects.bulk_create(participants)
+        if key is not None:
+            participants.setdefault((message_id, role, ids[key], blind_of), address)
+    bulk.insert(
+        Participant,
+        [
+            {
+                "message_id": message_id,
+                "address_id": address_id,
+                "role": role,
+                "name": address.name,
+                "as_written": address.address,
+                "copy_id": blind_of,
+            }
+            for (message_id, role, address_id, blind_of), address in participants.items()
+        ],
+    )
 
 
 def address_ids(company_id: int, keys: Iterable[str]) -> dict[str, int]:
@@ -275,9 +294,7 @@ def address_ids(company_id: int, keys: Iterable[str]) -> dict[str, int]:
         chunk = wanted[start : start + 500]
         found.update(EmailAddress.objects.filter(company_id=company_id, key__in=chunk).values_list("key", "pk"))
     missing = [key for key in wanted if key not in found]
-    EmailAddress.objects.bulk_create(
-        [EmailAddress(company_id=company_id, key=key) for key in missing], ignore_conflicts=True
-    )
+    bulk.insert(EmailAddress, [{"company_id": company_id, "key": key} for key in missing], ignore_conflicts=True)
     for start in range(0, len(missing), 500):
         chunk = missing[start : start + 500]
         found.update(EmailAddress.objects.filter(company_id=company_id, key__in=chunk).values_list("key", "pk"))

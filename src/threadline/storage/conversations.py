@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from threadline.storage import bulk
 from threadline.storage.models import Conversation, Message, ThreadReference
 
 
@@ -22,14 +23,13 @@ def place(company_id: int, references: Mapping[str, list[str]]) -> dict[str, int
         for digest in digests:
             groups.join(f"m{key}", f"d{digest}")
     conversations = _resolve(company_id, groups)
-    ThreadReference.objects.bulk_create(
+    fresh = sorted({digest for digests in references.values() for digest in digests if digest not in known})
+    bulk.insert(
+        ThreadReference,
         [
-            ThreadReference(
-                company_id=company_id, digest=digest, conversation_id=conversations[groups.root(f"d{digest}")]
-            )
-            for digest in sorted({d for digests in references.values() for d in digests})
-            if digest not in known
-        ]
+            {"company_id": company_id, "digest": digest, "conversation_id": conversations[groups.root(f"d{digest}")]}
+            for digest in fresh
+        ],
     )
     return {key: conversations[groups.root(f"m{key}")] for key in references}
 
@@ -49,8 +49,8 @@ def _resolve(company_id: int, groups: _Groups) -> dict[str, int]:
     for root, members in groups.members().items():
         existing[root] = sorted(int(member[1:]) for member in members if member[0] == "c")
     fresh = [root for root, ids in existing.items() if not ids]
-    created = Conversation.objects.bulk_create([Conversation(company_id=company_id) for _ in fresh])
-    resolved = {root: conversation.pk for root, conversation in zip(fresh, created, strict=True)}
+    resolved = dict(zip(fresh, bulk.reserve(Conversation, len(fresh)), strict=True))
+    bulk.insert(Conversation, [{"id": pk, "company_id": company_id} for pk in resolved.values()])
     for root, ids in existing.items():
         if ids:
             resolved[root] = ids[0]
