@@ -47,3 +47,7 @@ def test_many_words_are_decoded_in_linear_time() -> None:
     begun = time.process_time()
     decode_words("=?utf-8?q?a?= " * 100_000)
     assert time.process_time() - begun < 3
+
+
+def test_a_charset_label_with_nul_in_it_is_no_charset() -> None:
+    assert decode_words("=?utf-8\x00x?Q?hello?=")

@@ -77,6 +77,6 @@ def _text(raw: bytes, charset: str) -> str:
             continue
         try:
             return raw.decode(candidate)
-        except (LookupError, UnicodeError):
+        except (LookupError, ValueError):  # a label that holds NUL is a ValueError
             continue
     return raw.decode("latin-1")
