@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import close_old_connections, connection
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 PUSHED_AHEAD = timedelta(minutes=20)  # longer than any refresh of a mailbox that was loaded before
 VERIFY_EVERY = timedelta(hours=20)
+VERIFY_AGAIN = timedelta(hours=1)  # after one that could not be done
 QUIET_HOURS = range(2, 5)  # of the company's day
 POLL = 1.0  # seconds
 GRACE = 5.0  # seconds that refreshes under way get at a stop; killed ones are simply run again
@@ -43,6 +44,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="refresh")
         self._threads = threads
         self._busy: dict[int, Future[None]] = {}
+        self._not_verified_before: dict[int, datetime] = {}
         self._stop = threading.Event()
         self._local = threading.local()
 
@@ -71,7 +73,10 @@ class Worker:
         return any([self.start_refreshes(), self.relink(), self.start_verifications(), self.index()])
 
     def start_refreshes(self) -> bool:
-        """Claim what is due, asked-for ones first, as far as there are free threads."""
+        """Claim what is due, asked-for ones first, as far as there are free threads.
+
+        A request stays until its refresh has begun: the pages never show a moment in which nothing is under way.
+        """
         moment = now()
         due = Mailbox.objects.filter(Q(refresh_requested_at__isnull=False) | Q(next_refresh_at__lte=moment)).exclude(
             state__in=NOT_REFRESHABLE
@@ -84,7 +89,7 @@ class Worker:
                 pk=mailbox.pk,
                 next_refresh_at=mailbox.next_refresh_at,
                 refresh_requested_at=mailbox.refresh_requested_at,
-            ).update(next_refresh_at=moment + PUSHED_AHEAD, refresh_requested_at=None, refresh_requested_by=None)
+            ).update(next_refresh_at=moment + PUSHED_AHEAD)
             if claimed:
                 self._busy[mailbox.pk] = self._pool.submit(self._refresh, mailbox)
                 started = True
@@ -112,6 +117,8 @@ class Worker:
 
     def _verification_is_due(self, mailbox: Mailbox) -> bool:
         moment = now()
+        if moment < self._not_verified_before.get(mailbox.pk, moment):
+            return False
         last = mailbox.verifications.order_by("-checked_at").values_list("checked_at", flat=True).first()
         if last is None:
             return True
@@ -138,14 +145,31 @@ class Worker:
             )
         except leases.Busy:
             log.info("refresh already under way", mailbox=mailbox.pk)
+            self._put_back(mailbox)
         except leases.LeaseLost:
             log.warning("lease lost", mailbox=mailbox.pk)
         except Exception:
             log.exception("refresh failed", mailbox=mailbox.pk)
         finally:
+            self._answered(mailbox)
             connection.close()
 
+    def _answered(self, mailbox: Mailbox) -> None:
+        """A request whose refresh did not come to begin is not tried again and again; one made since then stays."""
+        if mailbox.refresh_requested_at is not None:
+            asked = Mailbox.objects.filter(pk=mailbox.pk, refresh_requested_at=mailbox.refresh_requested_at)
+            asked.update(refresh_requested_at=None, refresh_requested_by=None)
+
+    def _put_back(self, mailbox: Mailbox) -> None:
+        """What was claimed and could not begin is due again: a verification may have held the mailbox."""
+        Mailbox.objects.filter(pk=mailbox.pk, refresh_requested_at=None).update(
+            refresh_requested_at=mailbox.refresh_requested_at,
+            refresh_requested_by=mailbox.refresh_requested_by_id,
+            next_refresh_at=mailbox.next_refresh_at,
+        )
+
     def _verify(self, mailbox: Mailbox) -> None:
+        self._not_verified_before[mailbox.pk] = now() + VERIFY_AGAIN
         try:
             check = verify(mailbox.pk)
             log.info("verified", mailbox=mailbox.pk, complete=check.complete)

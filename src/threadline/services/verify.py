@@ -6,7 +6,8 @@ or unexpected was looked up again by its id before it counts (I12). Missing ones
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from threadline.providers.mime.parse import headers_only
 from threadline.providers.mime.pool import Parser
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.folders import list_folders
-from threadline.services.refresh.load import load_items
+from threadline.services.refresh.load import load_folder, load_items
 from threadline.services.refresh.report import FolderReport, Report
 from threadline.services.refresh.work import Work
 from threadline.services.sessions import open_mailbox
@@ -68,27 +69,26 @@ class Check:
         }
 
 
-def verify(mailbox_id: int) -> Check:
+def verify(mailbox_id: int, *, opening: Callable[[Mailbox], Session] = open_mailbox) -> Check:
     """Compare, repair and keep the result. Raises the provider's errors, and `leases.Busy` during a refresh."""
-    with leases.hold(mailbox_id) as lease, Parser() as parser:
+    with leases.hold(mailbox_id) as lease, Parser() as parser, ExitStack() as stack:
         mailbox = Mailbox.objects.select_related("company").get(pk=mailbox_id)
-        run = Refresh(mailbox=mailbox, trigger="verify", fence=lease.fence, started_at=now())
-        with open_mailbox(mailbox) as session:
-            work = Work(
-                mailbox=mailbox,
-                company=mailbox.company,
-                lease=lease,
-                run=run,
-                session=session,
-                parser=parser,
-                reopen=lambda: open_mailbox(mailbox),
-                report=Report(),
-                gap=None,
-                keeps_progress=False,
-            )
-            list_folders(work, now=now())
-            checks = [_check(work, folder) for folder in work.synced_folders() if folder.listed_at is not None]
-            settle(work, now=now())
+        work = Work(
+            mailbox=mailbox,
+            company=mailbox.company,
+            lease=lease,
+            run=Refresh(mailbox=mailbox, trigger="verify", fence=lease.fence, started_at=now()),
+            parser=parser,
+            session=opening(mailbox),
+            reopen=lambda: opening(mailbox),
+            report=Report(),
+            gap=None,
+            keeps_progress=False,
+        )
+        stack.callback(work.close)
+        list_folders(work, now=now())
+        checks = [_check(work, folder) for folder in work.synced_folders()]
+        settle(work, now=now())
         check = Check(now(), tuple(checks))
         with lease.storing():
             _keep(mailbox, check)
@@ -110,10 +110,13 @@ def _check(work: Work, folder: Folder) -> FolderCheck:
     remote = work.remote[folder.pk]
     check = FolderCheck(role=folder.role, name=folder.name)
     listing = work.session.list_ids(remote)
-    if listing.generation != folder.generation:
-        # Renumbered since: nothing can be compared by id before the next refresh has found the copies again.
-        check.on_server, check.new = len(listing.ids), len(listing.ids)
+    if folder.listed_at is None:
+        check.on_server = len(listing.ids)  # never listed to its end: what is held is what a refresh has brought so far
+        check.held = len(_held(folder) & listing.ids) if listing.generation == folder.generation else 0
         return check
+    if listing.generation != folder.generation:
+        load_folder(work, folder)  # renumbered since: by id nothing can be compared before the copies are found again
+        listing = work.session.list_ids(remote)
     held, ledger = _held(folder), _in_ledger(folder)
     new, missing = _sort_out(folder, listing.ids - held - ledger)
     items = _look_up(work.session, remote, listing.generation, missing)

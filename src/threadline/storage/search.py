@@ -27,10 +27,12 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human text is longer
 
 _SQLITE = """
+BEGIN IMMEDIATE;
 CREATE VIRTUAL TABLE IF NOT EXISTS body_text USING fts5(
     scope, subject, people, files, body, content='', tokenize="unicode61 remove_diacritics 2");
 CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
 INSERT INTO watermark SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM watermark);
+COMMIT;
 """
 _POSTGRES = """
 CREATE TABLE IF NOT EXISTS search_body (body_id bigint PRIMARY KEY, document tsvector NOT NULL);
@@ -47,8 +49,9 @@ def attach(*, connection: BaseDatabaseWrapper, **_: object) -> None:
 
 
 def prepare_file() -> None:
-    if not settings.SEARCH_STORE.exists():
-        with _file() as index:
+    """Make the index file where there is none, or one whose making was interrupted."""
+    with _file() as index:
+        if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'watermark'").fetchone():
             index.executescript(_SQLITE)
 
 
@@ -103,8 +106,8 @@ def _file_step() -> int:
         except BaseException:
             index.execute("ROLLBACK")
             raise
-    if batch:
-        ToIndex.objects.filter(pk__lte=batch[-1][0]).delete()
+    # Also without a batch: whoever indexed them may have been killed before it took them off the queue.
+    ToIndex.objects.filter(pk__lte=batch[-1][0] if batch else queued).delete()
     return len(batch)
 
 

@@ -1,4 +1,7 @@
-"""What left a folder's listing: confirmed on a fresh connection, then looked for elsewhere; never deleted here (I3)."""
+"""What left a folder's listing: confirmed on a fresh connection, then looked for elsewhere; never deleted here (I3).
+
+A folder's cursor moves past its departures when all of them are decided: a refresh that is killed before finds them again.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,54 @@ MOST_LOOKED_FOR = 200  # in one refresh; the others stay candidates for the next
 
 
 def settle(work: Work, *, now: datetime) -> None:
-    """Decide where every copy is that a listing did not show any more."""
-    if not work.departed:
+    """Decide where every copy is that a listing did not show any more, or whose folder is not listed any more."""
+    vanished = list(_vanished_folders(work))
+    if not work.departed and not vanished:
         return
     folders = {folder.pk: folder for folder in Folder.objects.filter(pk__in=work.departed)}
+    budget = MOST_LOOKED_FOR
     with work.reopen() as session:
         for folder_id, ids in work.departed.items():
-            folder, remote = folders[folder_id], work.remote[folder_id]
-            left = _confirmed(session, folder, remote, ids)
-            report = next((r for r in work.report.folders if r.name == folder.name), None)
-            for copy in left[:MOST_LOOKED_FOR]:
-                where, name = _place(work, session, copy)
-                with work.storing(folder.name):
-                    copy.where, copy.where_folder, copy.where_since = where.value, name, now
-                    copy.save(update_fields=["where", "where_folder", "where_since"])
-                    if report is not None:
-                        report.gone += 1
+            left = _confirmed(session, folders[folder_id], work.remote[folder_id], ids)
+            if left is None:
+                continue
+            _decide(work, session, folders[folder_id], left[:budget], now)
+            if len(left) <= budget and folder_id in work.cursors:
+                with work.storing(folders[folder_id].name):
+                    Folder.objects.filter(pk=folder_id).update(cursor=work.cursors[folder_id])
+            budget = max(0, budget - len(left))
+        if vanished and budget:
+            listed = {remote.remote_name for remote in session.folders()}
+            for folder in vanished:
+                if folder.remote_name not in listed:
+                    copies = Copy.objects.filter(folder=folder, where=Where.HERE.value).select_related("message")
+                    left = list(copies.order_by("pk")[:budget])
+                    _decide(work, session, folder, left, now)
+                    budget -= len(left)
 
 
-def _confirmed(session: Session, folder: Folder, remote: RemoteFolder, ids: Collection[str]) -> list[Copy]:
-    """The copies that a second listing, on a fresh connection and under the same numbering, does not show either."""
+def _vanished_folders(work: Work) -> list[Folder]:
+    """Folders that the server does not list any more, with copies that were there."""
+    missing = Folder.objects.filter(mailbox=work.mailbox, missing_since__isnull=False)
+    return list(missing.filter(copies__where=Where.HERE.value).distinct())
+
+
+def _decide(work: Work, session: Session, folder: Folder, left: Collection[Copy], now: datetime) -> None:
+    report = next((r for r in work.report.folders if r.name == folder.name), None)
+    for copy in left:
+        where, name = _place(work, session, copy)
+        with work.storing(folder.name):
+            copy.where, copy.where_folder, copy.where_since = where.value, name, now
+            copy.save(update_fields=["where", "where_folder", "where_since"])
+            if report is not None:
+                report.gone += 1
+
+
+def _confirmed(session: Session, folder: Folder, remote: RemoteFolder, ids: Collection[str]) -> list[Copy] | None:
+    """The copies that a second listing, on a fresh connection, does not show either; None where the numbering changed."""
     listing = session.list_ids(remote)
     if listing.generation != folder.generation:
-        return []
+        return None
     copies = Copy.objects.filter(folder=folder, where=Where.HERE.value).select_related("message")
     old = [int(i.removeprefix("old:")) for i in ids if i.startswith("old:")]
     current = [i for i in ids if not i.startswith("old:") and i not in listing.ids]

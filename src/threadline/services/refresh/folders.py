@@ -51,7 +51,8 @@ def store_folders(mailbox: Mailbox, remote: Sequence[RemoteFolder], *, now: date
             row.save(update_fields=["name", "role", "special_use", "missing_since"])
     listed = {folder.remote_name for folder in remote}
     gone = [row.pk for name, row in known.items() if name not in listed and row.missing_since is None]
-    Folder.objects.filter(pk__in=gone).update(missing_since=now)
+    # Should it come back, all its ids are compared before its cursor would count again.
+    Folder.objects.filter(pk__in=gone).update(missing_since=now, cursor=None)
     return known
 
 

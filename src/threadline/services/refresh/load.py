@@ -1,6 +1,7 @@
 """Loads one folder: what is new is fetched, read, stored and linked, newest first, batch by batch.
 
-The cursor moves in the transaction that stored the last items before it (I1). Until then a listing that is begun again
+The cursor moves in the transaction that stored the last items before it (I1), and not at all past a message that was
+listed and then said to be gone, or past departures that are not decided yet. Until then a listing that is begun again
 skips what is held, so a refresh can be killed anywhere and run again (I2). Nothing is fetched or parsed inside a
 transaction (I8), and memory holds one batch (I9).
 """
@@ -11,14 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from threadline.clock import now
-from threadline.domain.errors import MessageGone
+from threadline.domain.errors import MessageGone, ProviderError, Transient
+from threadline.domain.facts import Where
 from threadline.domain.folders import Role
 from threadline.domain.messages import ParsedMessage
 from threadline.domain.visibility import decided_time
 from threadline.providers.contract import ChangePage, Content, FetchFailure, Held, RemoteFolder, RemoteItem
 from threadline.providers.mime.pool import ParseFailure
 from threadline.services import link
+from threadline.services.refresh import narrow, renumbering
 from threadline.services.refresh.rebind import rebind
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
@@ -29,6 +34,7 @@ from threadline.storage.models import Copy, Folder, LedgerEntry
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_COUNT = 250
 LEDGER_RETRY = timedelta(hours=6)
+LEDGER_AT_ONCE = 50  # tried again in one refresh, each by itself
 INLINE_RAW = 32 * 1024 * 1024  # raw forms kept in the store are no larger; of larger ones the provider's stays the only
 
 
@@ -38,34 +44,55 @@ class Batch:
 
     arrivals: list[Arrival] = field(default_factory=list)
     failures: list[tuple[RemoteItem, str, str, bytes | None]] = field(default_factory=list)
-    done: int = 0
+    gone: int = 0  # listed, and gone when asked for
+    error: ProviderError | None = None  # what ended the fetch early; what came before it is stored all the same
+
+
+@dataclass(slots=True)
+class _Listing:
+    """One pass over a folder's changes."""
+
+    report: FolderReport
+    began: datetime
+    gone: int = 0  # messages that were listed and not there when asked for: the next refresh looks at them again
 
 
 def load_folder(work: Work, folder: Folder) -> None:
     """Bring one folder up to date. Raises the provider's errors; what was stored before stays stored."""
-    remote = work.remote[folder.pk]
     report = FolderReport(role=folder.role, name=folder.name)
     work.report.folders.append(report)
-    began = now()
+    while not _load_listing(work, folder, report):
+        # The listing went with its connection. Another begins; it skips what is held.
+        report.listed = 0
+    _leave_behind_old_generations(work, folder)
+    try_ledger_again(work, folder, report)
+    report.listed = max(report.listed, report.total or 0)
+
+
+def _load_listing(work: Work, folder: Folder, report: FolderReport) -> bool:
+    """Whether the listing was followed to its end."""
+    remote, session = work.remote[folder.pk], work.session
+    listing = _Listing(report, began=now())
     held = Held(folder.generation, folder.cursor, ids=lambda: held_ids(folder))
-    for page in work.session.changes(remote, held):
+    for page in session.changes(remote, held):
         report.total = page.total if page.total is not None else report.total
         report.listed += len(page.new) + len(page.flags)
         if page.generation != folder.generation:
-            _begin_generation(work, folder, page.generation)
-        new = _skip_held(folder, page)
+            renumbering.begin(work, folder, page.generation, report)
+        new = _skip_held(work, folder, page)
         new = rebind(work, folder, remote, page.generation, new)
         report.to_fetch += len(new)
-        _load_page(work, folder, remote, page, new, report, began)
         if page.gone:
             work.departed.setdefault(folder.pk, set()).update(page.gone)
-    _leave_behind_old_generations(work, folder)
-    report.listed = max(report.listed, report.total or 0)
+        _load_page(work, folder, remote, page, new, listing)
+        if work.session is not session and not page.last:
+            return False
+    return True
 
 
 def held_ids(folder: Folder) -> frozenset[str]:
     """Every id of this folder's generation that is held, or in the ledger and not due for another try."""
-    copies = Copy.objects.filter(folder=folder, generation=folder.generation, where="here")
+    copies = Copy.objects.filter(folder=folder, generation=folder.generation, where=Where.HERE.value)
     ledger = LedgerEntry.objects.filter(folder=folder, generation=folder.generation)
     waiting = ledger.exclude(next_try_at__lte=now())
     return frozenset(copies.values_list("remote_id", flat=True)) | frozenset(
@@ -73,39 +100,36 @@ def held_ids(folder: Folder) -> frozenset[str]:
     )
 
 
-def _begin_generation(work: Work, folder: Folder, generation: str) -> None:
-    folder.generation, folder.cursor = generation, None
-    with work.storing(folder.name):
-        folder.save(update_fields=["generation", "cursor"])
-
-
-def _skip_held(folder: Folder, page: ChangePage) -> list[RemoteItem]:
+def _skip_held(work: Work, folder: Folder, page: ChangePage) -> list[RemoteItem]:
+    """What of a page is not held. A held copy that was thought to have left is here again, and not fetched again."""
     ids = [item.remote_id for item in page.new]
-    held: set[str] = set()
+    held: dict[str, str] = {}
     for start in range(0, len(ids), 500):
         chunk = ids[start : start + 500]
-        copies = Copy.objects.filter(folder=folder, generation=page.generation, remote_id__in=chunk, where="here")
-        held.update(copies.values_list("remote_id", flat=True))
+        copies = Copy.objects.filter(folder=folder, generation=page.generation, remote_id__in=chunk)
+        held.update(copies.values_list("remote_id", "where"))
+    back = [remote_id for remote_id, where in held.items() if where != Where.HERE.value]
+    if back:
+        with work.storing(folder.name):
+            for start in range(0, len(back), 500):
+                Copy.objects.filter(
+                    folder=folder, generation=page.generation, remote_id__in=back[start : start + 500]
+                ).update(where=Where.HERE.value, where_folder="", where_since=None)
     return [item for item in page.new if item.remote_id not in held]
 
 
 def _load_page(
-    work: Work,
-    folder: Folder,
-    remote: RemoteFolder,
-    page: ChangePage,
-    new: Sequence[RemoteItem],
-    report: FolderReport,
-    began: datetime,
+    work: Work, folder: Folder, remote: RemoteFolder, page: ChangePage, new: Sequence[RemoteItem], listing: _Listing
 ) -> None:
-    def finish() -> None:
-        _finish_page(folder, page, report, began)
+    def finish(gone: int) -> None:
+        listing.gone += gone
+        _finish_page(work, folder, page, listing)
 
     if new:
-        load_items(work, folder, remote, page.generation, new, report, finally_store=finish)
+        load_items(work, folder, remote, page.generation, new, listing.report, finally_store=finish)
     else:
         with work.storing(folder.name):
-            finish()
+            finish(0)
 
 
 def load_items(
@@ -116,17 +140,24 @@ def load_items(
     items: Sequence[RemoteItem],
     report: FolderReport,
     *,
-    finally_store: Callable[[], None] | None = None,
+    finally_store: Callable[[int], None] | None = None,
 ) -> None:
-    """Fetch, read, store and link these items; `finally_store` is part of the transaction that stores the last ones."""
+    """Fetch, read, store and link these items.
+
+    `finally_store` is part of the transaction that stores the last ones; it is told how many were gone when asked for.
+    """
     batches = list(_plan(items))
+    gone = 0
     for number, planned in enumerate(batches, start=1):
         batch = _read(work, folder, remote, generation, planned)
+        gone += batch.gone
         with work.storing(folder.name):
             _store(work, folder, generation, batch, report)
-            if number == len(batches) and finally_store is not None:
-                finally_store()
+            if number == len(batches) and finally_store is not None and batch.error is None:
+                finally_store(gone)
         search.catch_up()
+        if batch.error is not None:
+            raise batch.error
 
 
 def _plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
@@ -145,22 +176,28 @@ def _plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
 
 def _read(work: Work, folder: Folder, remote: RemoteFolder, generation: str, items: Sequence[RemoteItem]) -> Batch:
     """Fetch and parse; memory is bounded by handing the parser a few megabytes at a time."""
-    batch, waiting, size = Batch(done=len(items)), [], 0
-    for answer in work.session.fetch(remote, generation, items):
-        if isinstance(answer, FetchFailure):
-            _note_failure(batch, answer)
-            continue
-        waiting.append(answer)
-        size += len(answer.raw) + sum(len(part.body) for part in answer.parts)
-        if size >= BATCH_BYTES:
-            _parse(work, folder, generation, waiting, batch)
-            waiting, size = [], 0
+    batch, waiting, size = Batch(), [], 0
+    try:
+        for answer in narrow.fetch(work, remote, generation, items):
+            if isinstance(answer, FetchFailure):
+                _note_failure(batch, answer)
+                continue
+            waiting.append(answer)
+            size += len(answer.raw) + sum(len(part.body) for part in answer.parts)
+            if size >= BATCH_BYTES:
+                _parse(work, folder, generation, waiting, batch)
+                waiting, size = [], 0
+            work.keep_alive(folder.name)
+    except ProviderError as error:
+        batch.error = error
     _parse(work, folder, generation, waiting, batch)
     return batch
 
 
 def _note_failure(batch: Batch, failure: FetchFailure) -> None:
-    if not isinstance(failure.error, MessageGone):
+    if isinstance(failure.error, MessageGone):
+        batch.gone += 1
+    else:
         batch.failures.append((failure.item, "unreadable_at_server", str(failure.error), None))
 
 
@@ -196,7 +233,7 @@ def _store(work: Work, folder: Folder, generation: str, batch: Batch, report: Fo
     for item, reason, detail, raw in batch.failures:
         record_failure(folder, generation, item, reason, detail, raw, now=moment)
     report.new += stored.copies
-    report.fetched += batch.done
+    report.fetched += len(batch.arrivals) + len(batch.failures) + batch.gone
     report.ledger += len(batch.failures)
     report.linked += link.link_messages(work.company, stored.touched_messages, now=moment)
 
@@ -232,13 +269,16 @@ def record_failure(
         entry.save()
 
 
-def _finish_page(folder: Folder, page: ChangePage, report: FolderReport, began: datetime) -> None:
-    report.changed += _apply_flags(folder, page)
-    if page.cursor is not None:
-        folder.cursor = page.cursor
-        folder.save(update_fields=["cursor"])
+def _finish_page(work: Work, folder: Folder, page: ChangePage, listing: _Listing) -> None:
+    listing.report.changed += _apply_flags(folder, page)
+    if page.cursor is not None and not listing.gone:
+        if folder.pk in work.departed:
+            work.cursors[folder.pk] = page.cursor  # moves when it is decided where the departed ones are
+        else:
+            folder.cursor = page.cursor
+            folder.save(update_fields=["cursor"])
     if page.last:
-        folder.listed_at, folder.listed_up_to = began, page.listed_up_to
+        folder.listed_at, folder.listed_up_to = listing.began, page.listed_up_to
         folder.on_server = page.total if page.total is not None else folder.on_server
         folder.save(update_fields=["listed_at", "listed_up_to", "on_server"])
 
@@ -268,6 +308,42 @@ def _apply_flags(folder: Folder, page: ChangePage) -> int:
 
 def _leave_behind_old_generations(work: Work, folder: Folder) -> None:
     """After a complete listing, copies still under an older generation are candidates for having left."""
-    old = Copy.objects.filter(folder=folder, where="here").exclude(generation=folder.generation)
+    old = Copy.objects.filter(folder=folder, where=Where.HERE.value).exclude(generation=folder.generation)
     if old.exists():
         work.departed.setdefault(folder.pk, set()).update(f"old:{pk}" for pk in old.values_list("pk", flat=True))
+
+
+def try_ledger_again(work: Work, folder: Folder, report: FolderReport) -> None:
+    """Ask once more for what could not be stored before and is due; what is gone from the server leaves the ledger."""
+    entries = LedgerEntry.objects.filter(folder=folder, next_try_at__isnull=False)
+    if not entries.filter(Q(next_try_at__lte=now()) | ~Q(generation=folder.generation)).exists():
+        return
+    remote = work.remote[folder.pk]
+    listed = work.session.list_ids(remote)
+    if listed.generation != folder.generation:
+        return
+    due = entries.filter(next_try_at__lte=now(), generation=folder.generation).order_by("next_try_at")
+    ids = list(due.values_list("remote_id", flat=True)[:LEDGER_AT_ONCE])
+    gone = [remote_id for remote_id in ids if remote_id not in listed.ids]
+    with work.storing(folder.name):
+        # Renumbered since: under its new id each of them is held, or in the ledger again.
+        entries.exclude(generation=folder.generation).delete()
+        entries.filter(generation=folder.generation, remote_id__in=gone).delete()
+        # Pushed ahead before it is tried: what stops this refresh must not be the first thing the next one does.
+        entries.filter(generation=folder.generation, remote_id__in=ids).update(next_try_at=now() + LEDGER_RETRY)
+    for remote_id in ids:
+        if remote_id in listed.ids:
+            items = _described(work, remote, listed.generation, remote_id)
+            load_items(work, folder, remote, listed.generation, items, report)
+
+
+def _described(work: Work, remote: RemoteFolder, generation: str, remote_id: str) -> list[RemoteItem]:
+    """The item as the server describes it now; nothing of it is known where even that breaks the connection."""
+    try:
+        found = [item for item, _ in work.session.headers(remote, generation, [remote_id])]
+    except Transient as error:
+        if not narrow.is_break(error):
+            raise
+        work.reconnect(error)
+        found = []
+    return found or [RemoteItem(remote_id, 0, None)]

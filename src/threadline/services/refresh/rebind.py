@@ -1,6 +1,7 @@
-"""When a server renumbers a folder: finds the held copy behind each new id, so that no body is fetched twice (I10).
+"""When a server renumbers or renames a folder: finds the held copy behind each new id, so no body is fetched twice (I10).
 
-A new UIDVALIDITY voids every id (RFC 9051 section 2.3.1.1). As a rule the messages are the same; their headers say so.
+A new UIDVALIDITY voids every id (RFC 9051 section 2.3.1.1), and a renamed folder is a new one to whoever lists them. As
+a rule the messages are the same; their headers say so.
 """
 
 from __future__ import annotations
@@ -8,6 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from django.db.models import Q, QuerySet
+
+from threadline.domain.facts import Where
+from threadline.domain.messages import ParsedMessage
 from threadline.providers.contract import Content, RemoteFolder, RemoteItem
 from threadline.providers.mime.pool import ParseFailure
 from threadline.services.refresh.work import Work
@@ -20,9 +25,9 @@ CHUNK = 500
 def rebind(
     work: Work, folder: Folder, remote: RemoteFolder, generation: str, items: Sequence[RemoteItem]
 ) -> list[RemoteItem]:
-    """Give held copies of older generations their new ids; returns the items that really are new."""
-    old = Copy.objects.filter(folder=folder, where="here").exclude(generation=generation)
-    if not items or not old.exists():
+    """Give held copies of older generations and of vanished folders their new ids; returns what really is new."""
+    left_behind = _left_behind(folder, generation)
+    if not items or not left_behind.exists():
         return list(items)
     fresh: list[RemoteItem] = []
     for start in range(0, len(items), CHUNK):
@@ -30,34 +35,51 @@ def rebind(
     return fresh
 
 
+def _left_behind(folder: Folder, generation: str) -> QuerySet[Copy]:
+    vanished = Q(folder__mailbox_id=folder.mailbox_id, folder__missing_since__isnull=False)
+    older = Q(folder=folder) & ~Q(generation=generation)
+    return Copy.objects.filter(vanished | older, where=Where.HERE.value)
+
+
 def _rebind_chunk(
     work: Work, folder: Folder, remote: RemoteFolder, generation: str, items: Sequence[RemoteItem]
 ) -> list[RemoteItem]:
-    sizes = {item.remote_id: item for item in items}
-    headers = list(work.session.headers(remote, generation, list(sizes)))
+    headers = list(work.session.headers(remote, generation, [item.remote_id for item in items]))
     parsed = work.parser.parse_many([Content(item=item, raw=block, whole=False) for item, block in headers])
-    keys = {
-        item.remote_id: key_of(message)
+    likenesses = {
+        item.remote_id: _likeness(item, message)
         for (item, _), message in zip(headers, parsed, strict=True)
-        if not isinstance(message, ParseFailure) and message.message_id
+        if not isinstance(message, ParseFailure)
     }
-    held: dict[tuple[str, int], list[Copy]] = defaultdict(list)
-    copies = Copy.objects.filter(folder=folder, where="here", message__key__in=set(keys.values())).exclude(
-        generation=generation
-    )
-    for copy in copies.select_related("message").order_by("pk"):
+    held: dict[tuple[object, ...], list[Copy]] = defaultdict(list)
+    keys = {str(likeness[0]) for likeness in likenesses.values() if likeness[0]}
+    sizes = {item.size for item in items if not likenesses.get(item.remote_id, ("",))[0]}
+    copies = _left_behind(folder, generation).select_related("message").order_by("pk")
+    for copy in copies.filter(message__key__in=keys):
         held[copy.message.key, copy.size].append(copy)
+    for copy in copies.filter(message__message_id=None, size__in=sizes):
+        held["", copy.size, copy.provider_at, copy.message.subject, copy.message.sender_address].append(copy)
     fresh, found = [], []
     for item in items:
-        candidates = held.get((keys.get(item.remote_id, ""), item.size))
+        candidates = held.get(likenesses.get(item.remote_id, ()))
         if not candidates:
             fresh.append(item)
             continue
         copy = candidates.pop(0)
-        copy.generation, copy.remote_id = generation, item.remote_id
+        copy.folder, copy.generation, copy.remote_id = folder, generation, item.remote_id
         for name, value in flag_fields(item.flags).items():
             setattr(copy, name, value)
         found.append(copy)
     with work.storing(folder.name):
-        Copy.objects.bulk_update(found, ["generation", "remote_id", "seen", "flagged", "answered"])
+        Copy.objects.bulk_update(found, ["folder", "generation", "remote_id", "seen", "flagged", "answered"])
     return fresh
+
+
+def _likeness(item: RemoteItem, message: ParsedMessage) -> tuple[object, ...]:
+    """What tells a message by its header and size. The key of one without a Message-ID needs its text too, so there the
+    time of its arrival stands for it.
+    """
+    if message.message_id:
+        return (key_of(message), item.size)
+    sender = message.sender[0].address if message.sender else ""
+    return ("", item.size, item.received_at, message.subject, sender)

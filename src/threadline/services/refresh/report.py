@@ -23,6 +23,7 @@ class FolderReport:
     total: int | None = None
     to_fetch: int = 0
     fetched: int = 0
+    renumbered: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {

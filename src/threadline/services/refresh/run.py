@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from datetime import datetime
 
 import structlog
+from django.db import DatabaseError
 
 from threadline.clock import now
 from threadline.domain.causes import Cause
 from threadline.domain.errors import ProviderError, Transient
+from threadline.providers.contract import Session
 from threadline.providers.mime.pool import Parser
 from threadline.services import health
 from threadline.services.refresh.departures import settle
@@ -25,6 +27,9 @@ from threadline.storage.models import Copy, Gap, Mailbox, Refresh, User
 
 log = structlog.get_logger(__name__)
 
+# Trouble that does not concern the folders after it.
+OF_ONE_FOLDER = frozenset({Cause.FOLDER_GONE, Cause.RENUMBERED, Cause.MAILBOX_DAMAGED, Cause.MAILBOX_BUSY})
+
 
 def refresh(
     mailbox_id: int,
@@ -33,9 +38,11 @@ def refresh(
     user: User | None = None,
     watch: Callable[[Report, str], None] | None = None,
     parser: Parser | None = None,
+    opening: Callable[[Mailbox], Session] = open_mailbox,
 ) -> Report:
     """Refresh one mailbox and report what was done. Raises `leases.Busy` when one is under way already.
 
+    `opening` signs in: another than the ordinary one may bring other time-outs or another trust in certificates.
     Expected failures of the provider end in the report and in the connection's state; anything else is logged, counted
     as a failure of ours, and raised.
     """
@@ -50,33 +57,41 @@ def refresh(
                 company=mailbox.company,
                 lease=lease,
                 run=run,
-                session=stack.enter_context(open_mailbox(mailbox)),
                 parser=parser or stack.enter_context(Parser()),
-                reopen=lambda: open_mailbox(mailbox),
-                report=report,
                 gap=_open_gap(mailbox),
+                session=opening(mailbox),
+                reopen=lambda: opening(mailbox),
+                report=report,
                 watch=watch,
             )
+            stack.callback(work.close)
             _synchronise(work)
         except ProviderError as error:
             _failed(report, error)
             _end(mailbox, lease, run, report, started, error)
         except leases.LeaseLost:
             raise
-        except Exception:
+        except Exception as error:
             log.exception("refresh failed", mailbox=mailbox_id)
-            ours = Transient(
-                "Something went wrong on our side. We try again by ourselves.",
-                cause=Cause.UNKNOWN,
-                certain=False,
-            )
+            ours = _our_fault(error)
             _failed(report, ours)
-            _end(mailbox, lease, run, report, started, ours)
+            try:
+                _end(mailbox, lease, run, report, started, ours)
+            except DatabaseError:  # a full disk takes no note of itself; the next refresh closes this run
+                log.exception("the end of a refresh could not be noted", mailbox=mailbox_id)
             raise
         else:
             _end(mailbox, lease, run, report, started, None, work=work)
-    search.catch_up()
     return report
+
+
+def _our_fault(error: Exception) -> Transient:
+    if isinstance(error, DatabaseError):
+        return Transient(
+            "Threadline's own store could not be written. What was done before it stays; we try again by ourselves.",
+            cause=Cause.STORE_UNAVAILABLE,
+        )
+    return Transient("Something went wrong on our side. We try again by ourselves.", cause=Cause.UNKNOWN, certain=False)
 
 
 def _begin(mailbox: Mailbox, lease: leases.Lease, trigger: str, user: User | None) -> Refresh:
@@ -109,9 +124,17 @@ def _open_gap(mailbox: Mailbox) -> Gap | None:
 
 def _synchronise(work: Work) -> None:
     list_folders(work, now=now())
+    trouble: ProviderError | None = None
     for folder in work.synced_folders():
-        load_folder(work, folder)
+        try:
+            load_folder(work, folder)
+        except ProviderError as error:
+            if error.cause not in OF_ONE_FOLDER:
+                raise
+            trouble = trouble or error
     settle(work, now=now())
+    if trouble is not None:
+        raise trouble
 
 
 def _failed(report: Report, error: ProviderError) -> None:
