@@ -83,6 +83,7 @@ def test_a_bad_set_up_leaves_nothing_half_done(field: str, value: str, said: str
     response = Client().post(reverse("set_up"), COMPANY | {"token": token, field: value})
     assert said in words(response)
     assert COMPANY["password"] not in response.content.decode()
+    assert "data-suggest-zone" not in response.content.decode()  # the choice that was made stays
     assert not User.objects.exists()
     assert not Company.objects.exists()
 

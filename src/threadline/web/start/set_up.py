@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
@@ -38,7 +39,6 @@ class SetUpForm(forms.Form):
         label="Time zone",
         choices=zones,
         help_text="Times are shown in it. The nearest city will do.",
-        widget=forms.Select(attrs={"data-suggest-zone": True}),
     )
     name = forms.CharField(
         label="Your name",
@@ -61,6 +61,11 @@ class SetUpForm(forms.Form):
         help_text="For Threadline: at least 10 characters. It has nothing to do with the one of your mailbox.",
         error_messages={"required": "Choose a password."},
     )
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        if not self.is_bound:  # the script suggests the browser's zone, but never over a choice that was made
+            self.fields["timezone"].widget.attrs["data-suggest-zone"] = True
 
 
 @sensitive_post_parameters("password")
