@@ -20,6 +20,7 @@ from threadline.web.people.doors import with_query
 from threadline.web.people.files import numbered
 from threadline.web.people.remedies import Remedying
 
+_AWAITED = {Rule.INBOX_OR_SENT, Rule.IN_EMAILS_TAB, Rule.REFRESHED}  # mended by what a refresh brings
 _NOTE_ICONS = {"moved": "folder", "not_found": "question", "shared": "people", "disconnected": "break"}
 
 
@@ -42,10 +43,13 @@ def shown_to(user: User, diagnosis: Diagnosis, person: Person, back: str) -> dic
     hidden = hidden_from(user, diagnosis.message) if diagnosis.message else Hidden()
     reading = Reading(diagnosis, person, hidden)
     remedying = Remedying(reading, user, back)
-    conditions = []
+    conditions: list[dict[str, Any]] = []
     for row in rows(reading):
         found = remedying.remedies(row["rule"]) if row["outcome"] == "unmet" else None
-        conditions.append(row | {"remedies": found.acts if found else [], "remedy_note": found.note if found else ""})
+        acts = found.acts if found else []
+        # The page's main act is one that mends this email, not a way to look elsewhere.
+        main = not conditions and bool(acts) and bool(acts[0].get("post")) and found is not None and found.is_likely
+        conditions.append(row | {"remedies": acts, "remedy_note": found.note if found else "", "main": main})
     return {
         "verdict": diagnosis.verdict,
         "answer": answer(reading),
@@ -79,7 +83,8 @@ def answer(reading: Reading) -> dict[str, str]:
     if further:
         headline += f" And {title(further[0], 'unmet', reading)[0].lower()}{title(further[0], 'unmet', reading)[1:]}."
     together = {1: "Fix it", 2: "Fix both"}.get(count + len(further), "Fix them all")
-    return {"tone": "warn", "title": headline, "text": f"{together} and the email shows at once.{by_hand}"}
+    comes = "as soon as a refresh has run" if _AWAITED & reading.reasons.keys() else "at once"
+    return {"tone": "warn", "title": headline, "text": f"{together} and the email shows {comes}.{by_hand}"}
 
 
 def _further_text(rule: Rule) -> str:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from threadline.domain.errors import ProviderError
 from threadline.services import access, diagnose, missing
 from threadline.services.connect import sentence_of
-from threadline.services.diagnose import Diagnosis
+from threadline.services.diagnose import Diagnosis, Place
 from threadline.services.errors import NotFound
 from threadline.services.missing import Wanted
 from threadline.storage.models import Mailbox, Message, Person, User
@@ -106,10 +106,15 @@ def _result(diagnosis: Diagnosis, url: str) -> dict[str, Any]:
         "at": diagnosis.at,
         "shown": verdict.shown,
         "short": short + (f", and {count - 1} more" if count > 1 else ""),
-        "where": ", ".join(dict.fromkeys(place.folder for place in diagnosis.found_in)) or "in no mailbox any more",
+        "where": ", ".join(dict.fromkeys(map(_folder, diagnosis.found_in))) or "in no mailbox any more",
         "held": diagnosis.message is not None,
         "url": url,
     }
+
+
+def _folder(place: Place) -> str:
+    """Servers write INBOX (RFC 9051 section 5.1), people do not."""
+    return "Inbox" if place.folder.upper() == "INBOX" else place.folder
 
 
 @login_required

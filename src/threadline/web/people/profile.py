@@ -63,6 +63,7 @@ def addresses_of(person: Person) -> list[dict[str, Any]]:
     return [
         {
             "written": visible(row.as_written),
+            "key": row.address.key,
             "primary": row.primary,
             "odd": f"compared as {row.address.key}" if row.as_written.lower() != row.address.key else "",
         }

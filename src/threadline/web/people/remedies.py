@@ -25,6 +25,7 @@ class Remedies:
 
     acts: list[dict[str, Any]] = field(default_factory=list)
     note: str = ""
+    is_likely: bool = True  # False: it only helps if a guess is right
 
 
 class Remedying:
@@ -75,7 +76,8 @@ class Remedying:
                 self._act(f"Make {'it' if len(strangers) == 1 else found} the primary", "make-primary", address=found)
                 for found in strangers
             ]
-            return Remedies(acts, f"Only if it is {name} own address. Emails with the old one stay.")
+            note = f"Only if it is {name} own address. Emails with the old one stay."
+            return Remedies(acts, note, is_likely=not self.reading.primary)
         kind, found, _ = near
         if kind is NearMiss.STORED_MALFORMED:
             return Remedies([self._act("Correct the address", "fix-address", address=found), edit])
