@@ -15,9 +15,10 @@ GUIDES = [ROOT / "README.md", ROOT / "docs" / "design.md", *sorted((ROOT / "docs
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(?:```.*?^```|<!-- .*? -->)", re.MULTILINE | re.DOTALL)
-_CODE = re.compile(r"^```[^\n]*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"^```[^\n]*\n(.*?)^```|`((?:[^`\n]|\n(?!\n))+)`", re.MULTILINE | re.DOTALL)
 # Before the program may stand a path or a variable; after `-u` it is the name of a user. Words after it are commands.
-_COMMAND = re.compile(r"(?:^|(?<!-u)[\s/'])threadline((?: +[a-z][a-z-]*)+)", re.MULTILINE)
+_COMMAND = re.compile(r"(?:^|(?<!-u)[\s/'])threadline((?: +[a-z][a-z-]*)+)([^\n]*)", re.MULTILINE)
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _SOURCE = re.compile(r"`((?:src/threadline|domain|providers|storage|services|jobs|web|cli|config|tests)/[\w./-]+)`")
 
 
@@ -44,30 +45,43 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
-def _wrong_command(words: list[str]) -> str | None:
-    """The first word that is no command where one has to stand."""
+def _named_commands(page: Path) -> list[tuple[list[str], list[str]]]:
+    """The commands in the code of a page: (words, options)."""
+    found = _CODE.findall(page.read_text(encoding="utf-8"))
+    texts = [block or " ".join(inline.split()) for block, inline in found]
+    return [(words.split(), _OPTION.findall(rest)) for text in texts for words, rest in _COMMAND.findall(text)]
+
+
+def _wrong_in(words: list[str], options: list[str]) -> str | None:
+    """The first word that is no command where one has to stand, or an option that the command does not take."""
     command: click.Command = program
     for word in words:
         if not isinstance(command, click.Group):
-            return None
+            break
         found = command.get_command(click.Context(command), word)
         if found is None:
             return word
         command = found
-    return None
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"}
+    return next((option for option in options if option not in known), None)
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=_name)
-def test_every_command_that_a_page_names_exists(page: Path) -> None:
-    code = [block or inline for block, inline in _CODE.findall(page.read_text(encoding="utf-8"))]
-    named = [match.split() for text in code for match in _COMMAND.findall(text)]
-    assert [words for words in named if _wrong_command(words)] == []
+def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
+    wrong = [(words, _wrong_in(words, options)) for words, options in _named_commands(page)]
+    assert [one for one in wrong if one[1]] == []
 
 
-def test_the_check_of_commands_finds_what_is_wrong() -> None:
-    assert _wrong_command(["mailbox", "refresh"]) is None
-    assert _wrong_command(["mailbox", "erase"]) == "erase"
-    assert _wrong_command(["serf"]) == "serf"
+def test_the_pages_name_commands() -> None:
+    named = {" ".join(words) for page in GUIDES for words, _ in _named_commands(page)}
+    assert {"serve", "mailbox refresh", "keys rotate", "backup"} <= named
+
+
+def test_what_is_wrong_with_a_command_is_found() -> None:
+    assert _wrong_in(["mailbox", "add", "x"], ["--user", "--json"]) is None
+    assert _wrong_in(["mailbox", "erase"], []) == "erase"
+    assert _wrong_in(["serf"], []) == "serf"
+    assert _wrong_in(["mailbox", "add"], ["--pop3-host"]) == "--pop3-host"
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=_name)
