@@ -1,7 +1,7 @@
 """The tables. One file for each subject: who, mailboxes, refreshing, people, messages."""
 
 from threadline.storage.models.company import AuditEntry, Company, User
-from threadline.storage.models.mailbox import ConnectionEvent, Folder, Gap, Mailbox, Secret
+from threadline.storage.models.mailbox import ConnectionEvent, Folder, Gap, Mailbox, Mark, Secret, Sighting
 from threadline.storage.models.message import (
     Body,
     Conversation,
@@ -28,12 +28,14 @@ __all__ = [
     "LedgerEntry",
     "Link",
     "Mailbox",
+    "Mark",
     "Message",
     "Participant",
     "Person",
     "PersonAddress",
     "Refresh",
     "Secret",
+    "Sighting",
     "ThreadReference",
     "ToIndex",
     "User",

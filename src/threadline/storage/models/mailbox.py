@@ -47,6 +47,8 @@ class Mailbox(models.Model):
     next_refresh_at = models.DateTimeField(null=True)
     history_complete_at = models.DateTimeField(null=True)  # when the first full load was complete
     gap_since = models.DateTimeField(null=True)  # not synced since, while it is not
+    verification_requested_at = models.DateTimeField(null=True)
+    marked_at = models.DateTimeField(null=True)  # when the marks of its folders were first taken
 
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_fence = models.BigIntegerField(default=0)
@@ -96,6 +98,9 @@ class Folder(models.Model):
     listed_up_to = models.CharField(max_length=40, blank=True)  # ids below it were covered (IMAP: UIDNEXT)
     on_server = models.PositiveIntegerField(default=0)  # messages when it was last listed
     missing_since = models.DateTimeField(null=True)  # not in the folder list any more
+    shrank_at = models.DateTimeField(
+        null=True
+    )  # when a large share of it was first not listed any more: not believed yet
 
     class Meta:
         constraints: ClassVar = [
@@ -112,6 +117,36 @@ class Folder(models.Model):
     @property
     def synced(self) -> bool:
         return self.role != Role.OTHER.value or self.included
+
+
+class Mark(models.Model):
+    """How far an unsynced folder had got when it was last looked at: what arrived later has an id from `next_id` on."""
+
+    folder = models.OneToOneField(Folder, on_delete=models.CASCADE, related_name="mark")
+    generation = models.CharField(max_length=40)
+    next_id = models.CharField(max_length=40)
+    taken_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.folder_id} up to {self.next_id}"
+
+
+class Sighting(models.Model):
+    """A message that arrived in an unsynced folder after its mark, known by a digest only."""
+
+    folder = models.ForeignKey(Folder, on_delete=models.CASCADE, related_name="sightings")
+    generation = models.CharField(max_length=40)
+    remote_id = models.CharField(max_length=200)
+    digest = models.CharField(max_length=32)  # of the Message-ID, or of size, From and Date where there is none
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["folder", "generation", "remote_id"], name="one_row_per_sighting"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["digest"], name="sighting_by_digest")]
+
+    def __str__(self) -> str:
+        return f"{self.folder_id}/{self.remote_id}"
 
 
 class ConnectionEvent(models.Model):

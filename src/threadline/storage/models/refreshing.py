@@ -41,6 +41,7 @@ class LedgerEntry(models.Model):
     remote_id = models.CharField(max_length=200)
     message_id = models.TextField(blank=True)
     subject = models.TextField(blank=True)
+    sender = models.TextField(blank=True)
     reason = models.CharField(max_length=40)
     detail = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=1)
