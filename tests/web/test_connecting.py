@@ -12,6 +12,7 @@ from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, PASSWORD, World
 from tests.web.visiting import words
 from threadline.storage.models import Mailbox
+from threadline.web.settings import attempts
 
 
 @pytest.fixture
@@ -164,3 +165,15 @@ def test_htmx_gets_the_steps_alone_and_is_led_on_after_connecting(server: Doveco
 
 def test_the_last_step_without_the_first_begins_at_the_first(alice: Client) -> None:
     assert alice.get(reverse("connect_sign_in")).headers["Location"] == reverse("connect")
+
+
+def test_trying_passwords_ends_before_the_mail_server_locks_the_account(
+    server: Dovecot, world: World, alice: Client
+) -> None:
+    begin(alice)
+    for _ in range(attempts.MOST):
+        attempts.count(world.alice)
+    response = alice.post(reverse("connect_sign_in"), typed(server, password=PASSWORD))
+    assert "Wait ten minutes" in words(response)
+    assert not Mailbox.objects.exists()
+    attempts.count(world.bob)  # others go on

@@ -20,6 +20,7 @@ from threadline.services.errors import Invalid, Refused
 from threadline.services.sessions import Credentials
 from threadline.storage.models import Mailbox
 from threadline.web.requests import SignedIn
+from threadline.web.settings import attempts
 from threadline.web.settings.forms import AddressForm, SignInForm
 from threadline.web.settings.mailboxes import crumbs
 
@@ -109,6 +110,7 @@ def sign_in(request: SignedIn) -> HttpResponse:
 
 
 def _connect(request: SignedIn, given: str, data: dict[str, Any]) -> Mailbox:
+    attempts.count(request.user)
     server = connect.server(data["host"], data["port"], data["security"], data["username"])
     return connect.add(given, request.user, server, Credentials(data["password"]), door="pages")
 

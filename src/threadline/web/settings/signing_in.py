@@ -13,6 +13,7 @@ from threadline.services import access, connect, health, refresh
 from threadline.services.errors import Refused
 from threadline.services.sessions import Credentials
 from threadline.web.requests import SignedIn
+from threadline.web.settings import attempts
 from threadline.web.settings.forms import SignInForm
 from threadline.web.settings.mailboxes import crumbs
 
@@ -27,6 +28,7 @@ def sign_in(request: SignedIn, mailbox_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
+            attempts.count(request.user)
             server = connect.server(data["host"], data["port"], data["security"], data["username"])
             connect.reconnect(mailbox, Credentials(data["password"]), server=server, user=request.user, door="pages")
         except Refused as refusal:
