@@ -10,7 +10,6 @@ from django.test import Client
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, ANNA, World, mail, run
 from tests.web.people.test_verdict import asked_for, is_shown, press
-from threadline.services import people
 from threadline.storage.models import Copy, Folder, Message
 
 pytestmark = pytest.mark.needs("dovecot")
@@ -122,4 +121,8 @@ def test_htmx_gets_only_the_results(world: World, dovecot: Dovecot, alice: Clien
     response = alice.get(f"/people/{world.anna.pk}/missing/", {"sender": ANNA}, headers={"HX-Request": "true"})
     assert "<html" not in response.content.decode()
     assert "Nothing found" in response.content.decode()
-    assert people.primary_of(world.anna) == ANNA
+    url = f"/people/{world.anna.pk}/missing/?sender="
+    assert alice.get(url, headers={"HX-Request": "true"})["HX-Redirect"] == url
+    back = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    for path in ("/people/", f"/people/{world.anna.pk}/missing/?sender={ANNA}"):
+        assert "<html" in alice.get(path, headers=back).content.decode()

@@ -12,9 +12,11 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 
 from threadline.storage.models import Link, Person, PersonAddress
 from threadline.storage.models.person import Kind
+from threadline.web.people.doors import wants_a_part
 from threadline.web.requests import SignedIn
 
 PAGE = 50
@@ -84,7 +86,9 @@ def people(request: SignedIn) -> HttpResponse:
         "later_url": _url(words, kind, after=page.later) if page.later else "",
         "searching": bool(words or kind),
     }
-    return render(request, "people/_list.html" if request.htmx else "people/list.html", context)
+    response = render(request, "people/_list.html" if wants_a_part(request) else "people/list.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def _mark(request: SignedIn, name: str) -> int | None:

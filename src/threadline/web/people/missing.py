@@ -12,6 +12,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
 
 from threadline.domain.errors import ProviderError
 from threadline.services import access, diagnose, missing
@@ -20,7 +22,7 @@ from threadline.services.diagnose import Diagnosis, Place
 from threadline.services.errors import NotFound
 from threadline.services.missing import Wanted
 from threadline.storage.models import Mailbox, Message, Person, User
-from threadline.web.people.doors import with_query
+from threadline.web.people.doors import wants_a_part, with_query
 from threadline.web.people.forms import MissingForm
 from threadline.web.people.judging import judge, shown_to
 from threadline.web.people.summary import short_reason
@@ -50,8 +52,12 @@ def missing_email(request: SignedIn, person_id: int) -> HttpResponse:
     }
     if asked and form.is_valid():
         context |= _look(user, person, form.cleaned_data["mailbox"], form.wanted())
-    template = "people/_missing_results.html" if request.htmx and form.is_valid() else "people/missing.html"
-    return render(request, template, context)
+    elif wants_a_part(request):
+        return HttpResponseClientRedirect(request.get_full_path())  # what is wrong stands beside the fields
+    template = "people/_missing_results.html" if wants_a_part(request) else "people/missing.html"
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def _look(user: User, person: Person, mailbox: Mailbox, wanted: Wanted) -> dict[str, Any]:

@@ -84,7 +84,20 @@ def take_off(request: SignedIn, person_id: int, message_id: int) -> HttpResponse
     if not others:
         lost.append("It is on no other profile, so only those whose mailbox has it can still read it.")
     stays = ["The email stays in the mailbox, untouched, and in the Emails list.", "You can put it back by hand."]
-    context = {"section": "people", "person": person, "email": message, "lost": lost, "stays": stays}
+    crumbs = [
+        {"label": "People", "url": reverse("people")},
+        {"label": person.name, "url": reverse("person", args=[person.pk])},
+        {"label": "Why here", "url": reverse("verdict", args=[person.pk, message.pk])},
+        {"label": "Take it off"},
+    ]
+    context = {
+        "section": "people",
+        "person": person,
+        "email": message,
+        "lost": lost,
+        "stays": stays,
+        "crumbs": crumbs,
+    }
     return render(request, "people/take_off.html", context)
 
 
