@@ -13,7 +13,7 @@ from threadline.domain.addresses import normalise
 from threadline.domain.connection import State
 from threadline.domain.facts import CopyFacts, Correspondent, Facts, PersonAddress, PersonFacts, Where
 from threadline.domain.folders import Role
-from threadline.storage.models import Company, Copy, Link, Mailbox, Message, Participant, Person, User
+from threadline.storage.models import Company, Copy, Folder, Link, Mailbox, Message, Participant, Person, User
 from threadline.storage.models import PersonAddress as HeldAddress
 
 type_kind = Literal["candidate", "contact"]
@@ -39,8 +39,15 @@ def company_addresses(company_id: int) -> frozenset[str]:
 
 
 def of_people(person_ids: Collection[int]) -> dict[int, PersonFacts]:
-    people = with_addresses(Person.objects.filter(pk__in=person_ids))
-    return {person.pk: of_person(person) for person in people}
+    addresses: dict[int, list[PersonAddress]] = defaultdict(list)
+    held = HeldAddress.objects.filter(person_id__in=person_ids)
+    for person_id, key, as_written, primary in held.values_list("person_id", "address__key", "as_written", "primary"):
+        addresses[person_id].append(PersonAddress(key, as_written, primary))
+    people = Person.objects.filter(pk__in=person_ids).values_list("pk", "name", "kind", "created_at")
+    return {
+        pk: PersonFacts(name, cast(type_kind, kind), created_at, tuple(addresses[pk]))
+        for pk, name, kind, created_at in people
+    }
 
 
 def with_addresses(people: QuerySet[Person]) -> QuerySet[Person]:
@@ -66,16 +73,17 @@ def of_messages(message_ids: Collection[int], *, mailbox_id: int | None = None) 
     """The facts of each message; with `mailbox_id` only that mailbox's copies are considered."""
     participants: dict[int, list[Correspondent]] = defaultdict(list)
     blind: dict[int, list[Correspondent]] = defaultdict(list)
-    rows = Participant.objects.filter(message_id__in=message_ids).select_related("address").order_by("pk")
-    for row in rows:
-        correspondent = Correspondent(cast(type_role, row.role), row.address.key, row.as_written, row.name)
-        if row.copy_id is None:
-            participants[row.message_id].append(correspondent)
+    rows = Participant.objects.filter(message_id__in=message_ids).order_by("pk")
+    named = rows.values_list("message_id", "copy", "role", "address__key", "as_written", "name")
+    for message_id, copy_id, role, key, as_written, name in named:
+        correspondent = Correspondent(cast(type_role, role), key, as_written, name)
+        if copy_id is None:
+            participants[message_id].append(correspondent)
         else:
-            blind[row.copy_id].append(correspondent)
+            blind[copy_id].append(correspondent)
     copies: dict[int, list[Copy]] = defaultdict(list)
-    held = Copy.objects.filter(message_id__in=message_ids).select_related("mailbox", "folder", "message")
-    for copy in held.filter(mailbox_id=mailbox_id) if mailbox_id else held:
+    held = Copy.objects.filter(message_id__in=message_ids).select_related("message").only(*_OF_A_COPY)
+    for copy in _in_places(held.filter(mailbox_id=mailbox_id) if mailbox_id else held):
         copies[copy.message_id].append(copy)
     conversations = dict(Message.objects.filter(pk__in=message_ids).values_list("pk", "conversation_id"))
     return {
@@ -88,6 +96,22 @@ def of_messages(message_ids: Collection[int], *, mailbox_id: int | None = None) 
         )
         for message_id, conversation_id in conversations.items()
     }
+
+
+_OF_A_COPY = (
+    *("mailbox_id", "folder_id", "message_id", "decided_at", "provider_at"),
+    *("where", "where_folder", "where_since", "message__date"),
+)
+
+
+def _in_places(copies: Iterable[Copy]) -> list[Copy]:
+    """The copies with their folders and mailboxes, of which there are few, read once."""
+    found = list(copies)
+    folders = Folder.objects.select_related("mailbox").in_bulk({copy.folder_id for copy in found})
+    for copy in found:
+        copy.folder = folders[copy.folder_id]
+        copy.mailbox = copy.folder.mailbox
+    return found
 
 
 def of_copy(copy: Copy, bcc: tuple[Correspondent, ...]) -> CopyFacts:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ _SQLITE = """
 BEGIN IMMEDIATE;
 CREATE VIRTUAL TABLE IF NOT EXISTS body_text USING fts5(
     scope, subject, people, files, body, content='', tokenize="unicode61 remove_diacritics 2");
+INSERT INTO body_text(body_text, rank) VALUES ('hashsize', 4194304);
 CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
 INSERT INTO watermark SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM watermark);
 COMMIT;
@@ -77,35 +78,44 @@ def _file() -> Iterator[sqlite3.Connection]:
         index.close()
 
 
-def catch_up() -> int:
-    """Index everything queued; returns how many bodies. Called twice at once, one works and the other finds nothing."""
+def catch_up(*, at_least: int = 1) -> int:
+    """Index everything queued, if at least so many bodies are; returns how many were indexed.
+
+    Called twice at once, one works and the other finds nothing.
+    """
+    if at_least > 1 and behind() < at_least:
+        return 0
+    if connection.vendor == "sqlite":
+        with _file() as index:
+            return _until_done(lambda: _file_step(index))
+    return _until_done(_postgres_step)
+
+
+def _until_done(step: Callable[[], int]) -> int:
     done = 0
-    while indexed := _step():
+    while indexed := step():
         done += indexed
+        if indexed < BATCH:
+            break
     return done
 
 
-def _step() -> int:
-    return _file_step() if connection.vendor == "sqlite" else _postgres_step()
-
-
-def _file_step() -> int:
-    with _file() as index:
-        index.execute("BEGIN IMMEDIATE")
-        try:
-            (queued,) = index.execute("SELECT queued FROM watermark").fetchone()
-            # Writers to the embedded store come one after the other, so queue numbers appear in their order.
-            batch = list(ToIndex.objects.filter(pk__gt=queued).order_by("pk").values_list("pk", "body_id")[:BATCH])
-            if batch:
-                index.executemany(
-                    "INSERT INTO body_text(rowid, scope, subject, people, files, body) VALUES (?,?,?,?,?,?)",
-                    _documents([body_id for _, body_id in batch]),
-                )
-                index.execute("UPDATE watermark SET queued = ?", [batch[-1][0]])
-            index.execute("COMMIT")
-        except BaseException:
-            index.execute("ROLLBACK")
-            raise
+def _file_step(index: sqlite3.Connection) -> int:
+    index.execute("BEGIN IMMEDIATE")
+    try:
+        (queued,) = index.execute("SELECT queued FROM watermark").fetchone()
+        # Writers to the embedded store come one after the other, so queue numbers appear in their order.
+        batch = list(ToIndex.objects.filter(pk__gt=queued).order_by("pk").values_list("pk", "body_id")[:BATCH])
+        if batch:
+            index.executemany(
+                "INSERT INTO body_text(rowid, scope, subject, people, files, body) VALUES (?,?,?,?,?,?)",
+                _documents([body_id for _, body_id in batch]),
+            )
+            index.execute("UPDATE watermark SET queued = ?", [batch[-1][0]])
+        index.execute("COMMIT")
+    except BaseException:
+        index.execute("ROLLBACK")
+        raise
     # Also without a batch: whoever indexed them may have been killed before it took them off the queue.
     ToIndex.objects.filter(pk__lte=batch[-1][0] if batch else queued).delete()
     return len(batch)

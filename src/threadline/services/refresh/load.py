@@ -32,7 +32,9 @@ from threadline.storage.arrivals import Arrival, flag_fields, store
 from threadline.storage.models import Copy, Folder, LedgerEntry
 
 BATCH_BYTES = 8 * 1024 * 1024
-BATCH_COUNT = 250
+BATCH_COUNT = 500
+EXPECTED_OF_ONE = 128 * 1024  # of a larger message the attachments stay where they are
+INDEXED_AT_ONCE = 1_000
 LEDGER_RETRY = timedelta(hours=6)
 LEDGER_AT_ONCE = 50  # tried again in one refresh, each by itself
 INLINE_RAW = 32 * 1024 * 1024  # raw forms kept in the store are no larger; of larger ones the provider's stays the only
@@ -155,7 +157,7 @@ def load_items(
             _store(work, folder, generation, batch, report)
             if number == len(batches) and finally_store is not None and batch.error is None:
                 finally_store(gone)
-        search.catch_up()
+        search.catch_up(at_least=INDEXED_AT_ONCE)
         if batch.error is not None:
             raise batch.error
 
@@ -165,11 +167,12 @@ def _plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
     batch: list[RemoteItem] = []
     expected = 0
     for item in items:
-        if batch and (expected + item.size > BATCH_BYTES or len(batch) >= BATCH_COUNT):
+        size = min(item.size, EXPECTED_OF_ONE)
+        if batch and (expected + size > BATCH_BYTES or len(batch) >= BATCH_COUNT):
             yield batch
             batch, expected = [], 0
         batch.append(item)
-        expected += item.size
+        expected += size
     if batch:
         yield batch
 
