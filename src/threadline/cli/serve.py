@@ -28,6 +28,7 @@ from threadline.config.environment import read
 
 START_TIMEOUT = 60.0  # seconds for the sandbox, which writes a year of mail at its first start
 THREADS = 8
+MOST_UPLOADED = 64 << 20  # bytes
 _PR_SET_PDEATHSIG = 1
 
 
@@ -185,8 +186,28 @@ def _serve_pages(listener: socket.socket) -> None:
 
     from threadline.config.wsgi import application
 
-    server = create_server(application, sockets=[listener], threads=THREADS, ident=None, max_request_body_size=64 << 20)
+    server = create_server(
+        application,
+        sockets=[listener],
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=MOST_UPLOADED,
+        **_behind_a_proxy(),
+    )
     try:
         server.run()
     finally:
         server.close()
+
+
+def _behind_a_proxy() -> dict[str, Any]:
+    """With https someone else speaks TLS in front of us: what that one says of the client is believed, nobody else."""
+    from django.conf import settings
+
+    if not settings.SECURE:
+        return {}
+    return {
+        "trusted_proxy": settings.TRUSTED_PROXY,
+        "trusted_proxy_headers": {"x-forwarded-proto", "x-forwarded-for"},
+        "clear_untrusted_proxy_headers": True,
+    }

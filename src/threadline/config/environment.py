@@ -137,6 +137,13 @@ VARIABLES = (
         _base_url,
     ),
     Variable(
+        "THREADLINE_TRUSTED_PROXY",
+        "127.0.0.1",
+        "the address of the reverse proxy",
+        "Whose word on the client's address and on TLS is believed, where THREADLINE_BASE_URL is https.",
+        str,
+    ),
+    Variable(
         "THREADLINE_SUPPORT_EMAIL",
         "",
         "an email address such as support@company.example",

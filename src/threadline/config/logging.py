@@ -90,3 +90,5 @@ def _install(handler: logging.Handler, level: str, renderer: Processor) -> None:
         old.close()
     root.addHandler(handler)
     root.setLevel(level)
+    # A scanner that asks for a host that is not ours gets its 400; it does not get to fill the log.
+    logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
