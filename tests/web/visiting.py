@@ -24,7 +24,7 @@ def words(response: Any) -> str:
     """What a reader reads: the main part without its marks."""
     html = response.content.decode()
     main = html[html.index("<main") : html.index("</main>")] if "<main" in html else html
-    whole_words = re.sub(r"</?b>", "", main)
+    whole_words = re.sub(r"</?b>|<wbr>", "", main)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", whole_words))).strip()
 
 
