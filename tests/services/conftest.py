@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from tests.services.world import World, make_world
 from threadline.storage import search
+
+# A traceback with every local variable, in colours, takes eight seconds to draw.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """What left a folder's listing: confirmed on a fresh connection, then looked for elsewhere; never deleted here (I3).
 
-A folder's cursor moves past its departures when all of them are decided: a refresh that is killed before finds them again.
+A folder's cursor moves past its departures when all of them are decided: after a refresh that was killed before, the next
+one finds them again.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _decide(work: Work, session: Session, folder: Folder, left: Collection[Copy]
 
 
 def _confirmed(session: Session, folder: Folder, remote: RemoteFolder, ids: Collection[str]) -> list[Copy] | None:
-    """The copies that a second listing, on a fresh connection, does not show either; None where the numbering changed."""
+    """The copies that a second listing, on a fresh connection, does not show either; None if the numbering changed."""
     listing = session.list_ids(remote)
     if listing.generation != folder.generation:
         return None

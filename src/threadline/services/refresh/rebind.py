@@ -1,4 +1,4 @@
-"""When a server renumbers or renames a folder: finds the held copy behind each new id, so no body is fetched twice (I10).
+"""When a server renumbers or renames a folder: finds the held copy behind each new id; no body comes twice (I10).
 
 A new UIDVALIDITY voids every id (RFC 9051 section 2.3.1.1), and a renamed folder is a new one to whoever lists them. As
 a rule the messages are the same; their headers say so.

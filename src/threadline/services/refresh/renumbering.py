@@ -1,7 +1,7 @@
-"""A folder that the server renumbered (IMAP: another UIDVALIDITY), and the end of it where that happens again and again.
+"""A folder that the server renumbered (IMAP: another UIDVALIDITY), and an end to that where it happens over and over.
 
-Each renumbering costs the headers of the whole folder. A server that renumbers at every visit (seen on Exchange behind
-some gateways) would have us read them for ever, so after a few within a day the folder rests, and the refresh says so.
+Each renumbering costs the headers of the whole folder. A server that renumbers at every visit (Microsoft's IMAP does it
+often) would have us read them for ever, so after a few within a day the folder rests, and the refresh says so.
 """
 
 from __future__ import annotations
