@@ -118,5 +118,12 @@ def as_html(text: str, quote: str = "", logo_id: str = "") -> str:
         f"<p>{html.escape(block).replace(chr(10), '<br>')}</p>\n" for block in text.split("\n\n") if block.strip()
     )
     picture = f'<p><img src="cid:{logo_id}" alt="Northgate Talent" width="96" height="24"></p>\n' if logo_id else ""
-    below = f"<blockquote>{html.escape(quote).replace(chr(10), '<br>')}</blockquote>\n" if quote else ""
+    below = _quoted_html(quote) if quote else ""
     return f"<html><body>\n{paragraphs}{picture}{below}</body></html>\n"
+
+
+def _quoted_html(quote: str) -> str:
+    """The heading, and under it what is quoted; the bar beside it stands for the marks of a text."""
+    heading, _, quoted = quote.partition("\n")
+    lines = "<br>".join(html.escape(line.removeprefix(">").removeprefix(" ")) for line in quoted.splitlines())
+    return f"<p>{html.escape(heading)}</p>\n<blockquote>{lines}</blockquote>\n"
