@@ -173,6 +173,14 @@ class Found:
     listed_up_to: str  # UIDNEXT of the folder when it was looked at
 
 
+@dataclass(frozen=True, slots=True)
+class FolderMark:
+    """How far a folder has got: what arrives later has an id from `next_id` on (IMAP: UIDVALIDITY and UIDNEXT)."""
+
+    generation: str
+    next_id: str
+
+
 class Session(Protocol):
     """An open mailbox. Not thread-safe; close it, or use it as a context manager."""
 
@@ -198,6 +206,17 @@ class Session(Protocol):
         self, folder: RemoteFolder, generation: str, remote_ids: Sequence[str]
     ) -> Iterator[tuple[RemoteItem, bytes]]:
         """Header blocks by id, for matching without bodies. Ids that do not exist are left out."""
+        ...
+
+    def marks(self, folders: Sequence[RemoteFolder]) -> dict[str, FolderMark]:
+        """The marks of folders by their remote name, without opening them; one that cannot be looked at is left out."""
+        ...
+
+    def arrivals(self, folder: RemoteFolder, generation: str, since: str) -> Iterator[tuple[RemoteItem, bytes]]:
+        """What arrived from the mark `since` on, oldest first, each with its header fields Message-ID, From and Date.
+
+        "" is the beginning. Raises CursorLost on another generation.
+        """
         ...
 
     def find(self, query: Query, *, folders: Sequence[RemoteFolder] = ()) -> Iterator[Found]:

@@ -83,7 +83,8 @@ class ImapBackend:
 
     def move(self, uid: str, to: str, folder: str = "INBOX") -> None:
         with self._other_client(folder) as client:
-            client.create(quoted(encode_folder(to)))
+            if client.list('""', quoted(encode_folder(to)))[1] == [None]:  # pymap breaks at a folder that exists
+                client.create(quoted(encode_folder(to)))
             client.uid("MOVE", uid, quoted(encode_folder(to)))
 
     def raw(self, uid: str, folder: str = "INBOX") -> bytes:

@@ -12,7 +12,7 @@ from tests.providers.contract.engine import Engine, Interrupted, inbox, named
 from threadline.domain.causes import Cause
 from threadline.domain.errors import CursorLost, MessageGone, MessageUnreadable, NeedsUser
 from threadline.domain.folders import Role
-from threadline.providers.contract import Content, Query, RemoteItem
+from threadline.providers.contract import Content, Query, RemoteFolder, RemoteItem
 
 
 class TestTellsWhoItIs:
@@ -280,6 +280,8 @@ class TestNeverChangesTheMailbox:
                         list(session.stream_raw(folder, each.generation, uid))
                         list(session.stream_part(folder, each.generation, uid, "1"))
                     list(session.headers(folder, each.generation, list(each.held)))
+                    list(session.arrivals(folder, each.generation, ""))
+            session.marks(session.folders())
             list(session.find(Query(correspondent="eva@candidate.test")))
         assert backend.snapshot() == before
 
@@ -323,6 +325,62 @@ class TestFindsAMessageAnywhere:
         with backend.open() as session:
             folder = named(session, "Clients")
             assert [one.folder.name for one in session.find(Query(subject="mail"), folders=[folder])] == ["Clients"]
+
+
+class TestTellsWhatArrivedSinceAMark:
+    def test_what_arrived_later_and_nothing_else(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), mails.small(2), folder="Clients/Müller & Söhne")
+        backend.deliver(mails.small(3), mails.small(4))
+        with backend.open() as session:
+            folders = session.folders()
+            before = session.marks(folders)
+            assert set(before) == {folder.remote_name for folder in folders if folder.selectable}
+            backend.move("1", "Clients/Müller & Söhne")
+            backend.move("2", "Clients/Müller & Söhne")
+            folder = named(session, "Clients/Müller & Söhne")
+            mark = before[folder.remote_name]
+            found = list(session.arrivals(folder, mark.generation, mark.next_id))
+            assert [int(item.remote_id) for item, _ in found] == sorted(int(item.remote_id) for item, _ in found)
+            assert [b"<m3@candidate.test>" in found[0][1], b"<m4@candidate.test>" in found[1][1]] == [True, True]
+            assert len(found) == 2
+            assert all(b"eva@candidate.test" in block and b"2 Mar 2026" in block for _, block in found)
+            assert not any(b"Subject" in block for _, block in found)
+            assert all(item.size > 0 for item, _ in found)
+
+    def test_the_mark_of_a_folder_moves_only_when_something_arrives_there(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), folder="Clients")
+        backend.deliver(mails.small(2))
+        with backend.open() as session:
+            folders = session.folders()
+            before = session.marks(folders)
+            assert session.marks(folders) == before
+            backend.move("1", "Clients")
+            after = session.marks(folders)
+            assert {name for name in before if before[name] != after[name]} == {named(session, "Clients").remote_name}
+
+    def test_from_the_beginning_is_everything(self, backend: ImapBackend) -> None:
+        backend.deliver(*map(mails.small, range(3)), folder="Clients")
+        with backend.open() as session:
+            folder = named(session, "Clients")
+            mark = session.marks([folder])[folder.remote_name]
+            assert len(list(session.arrivals(folder, mark.generation, ""))) == 3
+            assert list(session.arrivals(folder, mark.generation, mark.next_id)) == []
+
+    def test_a_renumbered_folder_is_not_read_by_its_old_mark(self, backend: ImapBackend) -> None:
+        backend.deliver(mails.small(1), folder="Clients")
+        with backend.open() as session:
+            folder = named(session, "Clients")
+            mark = session.marks([folder])[folder.remote_name]
+        backend.renumber("Clients")
+        with backend.open() as session:
+            assert session.marks([folder])[folder.remote_name].generation != mark.generation
+            with pytest.raises(CursorLost):
+                list(session.arrivals(folder, mark.generation, mark.next_id))
+
+    def test_a_folder_that_is_not_there_is_left_out(self, backend: ImapBackend) -> None:
+        with backend.open() as session:
+            gone = RemoteFolder("No/Such", "No/Such", Role.OTHER)
+            assert set(session.marks([inbox(session), gone])) == {"INBOX"}
 
 
 class TestStreams:

@@ -179,12 +179,16 @@ class Desk:
                     "The mail server says that the folder holds mail and lists none. We try again by ourselves.",
                     answer=f"{snapshot.exists} EXISTS",
                 )
+        self.believe(found, snapshot)
+        return found
+
+    def believe(self, found: uids.Ranges, snapshot: Snapshot) -> None:
+        """Raises Transient for a listing that cannot be true."""
         if uids.count(found) > snapshot.exists + _BEYOND_EXISTS:
             raise Transient(
                 "The mail server lists far more mail than it says it holds. We try again by ourselves.",
                 answer=f"{snapshot.exists} EXISTS, {uids.count(found)} listed",
             )
-        return found
 
     def pipeline(self, name: str, generation: str, asking: Iterable[Asked], *, in_flight: int = 2) -> Iterator[Event]:
         """Runs UID FETCH commands, a few in flight at a time, and hands out each answer as it comes.

@@ -258,6 +258,14 @@ def vanished(data: Data) -> uids.Ranges:
     return found
 
 
+def status(data: Data) -> tuple[str, dict[str, int]] | None:
+    """An answer to STATUS: the folder's name on the wire, and its items; None when it cannot be read."""
+    values = _values(data)
+    if not values or not isinstance(values[0], bytes):
+        return None
+    return values[0].decode("latin-1"), status_items(data)
+
+
 def status_items(data: Data) -> dict[str, int]:
     """The items of an answer to STATUS; empty when it cannot be read."""
     values = _values(data)

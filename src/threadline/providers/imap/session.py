@@ -15,6 +15,7 @@ from threadline.providers.contract import (
     Content,
     FetchFailure,
     FolderIds,
+    FolderMark,
     Found,
     Held,
     Identity,
@@ -25,7 +26,7 @@ from threadline.providers.contract import (
     ServerSettings,
     TokenSource,
 )
-from threadline.providers.imap import fetching, finding, folders, listing, signin, streaming, uids
+from threadline.providers.imap import elsewhere, fetching, finding, folders, listing, signin, streaming, uids
 from threadline.providers.imap.channel import Channel
 from threadline.providers.imap.connect import connect_tcp, resolve_endpoints
 from threadline.providers.imap.desk import Desk
@@ -88,6 +89,12 @@ class ImapSession:
     ) -> Iterator[tuple[RemoteItem, bytes]]:
         ids = sorted({int(uid) for uid in remote_ids}, reverse=True)
         return finding.headers(self._desk, folder.remote_name, generation, ids)
+
+    def marks(self, folders: Sequence[RemoteFolder]) -> dict[str, FolderMark]:
+        return elsewhere.marks(self._desk, folders)
+
+    def arrivals(self, folder: RemoteFolder, generation: str, since: str) -> Iterator[tuple[RemoteItem, bytes]]:
+        return elsewhere.arrivals(self._desk, folder.remote_name, generation, since)
 
     def find(self, query: Query, *, folders: Sequence[RemoteFolder] = ()) -> Iterator[Found]:
         return finding.find(self._desk, query, folders or self.folders())
