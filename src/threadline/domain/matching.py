@@ -62,8 +62,14 @@ def key_of(message: ParsedMessage) -> bytes:
 
 def snippet(text: str) -> str:
     """The first words that the sender wrote, without quoted lines, at most 200 characters."""
-    words = " ".join(_own_lines(_INVISIBLE.sub("", text[:_LONGEST_READ])))
-    words = " ".join(words.split())
+    lines: list[str] = []
+    length = 0
+    for line in _own_lines(_INVISIBLE.sub("", text[:_LONGEST_READ])):
+        lines.append(" ".join(line.split()))
+        length += len(lines[-1]) + 1
+        if length > _SNIPPET + 1:
+            break
+    words = " ".join(lines)
     if len(words) <= _SNIPPET:
         return words
     return words[: _SNIPPET - 1].rsplit(" ", 1)[0].rstrip() + "…"

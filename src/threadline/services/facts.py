@@ -75,12 +75,12 @@ def of_messages(message_ids: Collection[int], *, mailbox_id: int | None = None) 
     blind: dict[int, list[Correspondent]] = defaultdict(list)
     rows = Participant.objects.filter(message_id__in=message_ids).order_by("pk")
     named = rows.values_list("message_id", "copy", "role", "address__key", "as_written", "name")
-    for message_id, copy_id, role, key, as_written, name in named:
+    for message_id, blind_of, role, key, as_written, name in named:
         correspondent = Correspondent(cast(type_role, role), key, as_written, name)
-        if copy_id is None:
-            participants[message_id].append(correspondent)
+        if role == Participant.Role.BCC:
+            blind[blind_of].append(correspondent)
         else:
-            blind[copy_id].append(correspondent)
+            participants[message_id].append(correspondent)
     copies: dict[int, list[Copy]] = defaultdict(list)
     held = Copy.objects.filter(message_id__in=message_ids).select_related("message").only(*_OF_A_COPY)
     for copy in _in_places(held.filter(mailbox_id=mailbox_id) if mailbox_id else held):

@@ -19,6 +19,7 @@ from threadline.domain.facts import Facts, Policy, Where
 from threadline.domain.visibility import decide
 from threadline.services import audit, facts
 from threadline.services.policy import from_json, policy_of
+from threadline.storage import bulk
 from threadline.storage.models import Company, Copy, Link, Message, Participant, Person, PersonAddress, User
 
 CHUNK = 400
@@ -166,21 +167,25 @@ def _link(company: Company, pairs: Sequence[tuple[int, int]], policy: Policy, no
         return 0
     times = dict(Message.objects.filter(pk__in={message_id for message_id, _, _ in shown}).values_list("pk", "at"))
     shared = _sharing_people({person_id for _, person_id, _ in shown})
-    created = Link.objects.bulk_create(
+    bulk.insert(
+        Link,
         [
-            Link(
-                message_id=message_id,
-                person_id=person_id,
-                at=times[message_id],
-                role=role,
-                made_at=now,
-                shared=person_id in shared,
-            )
+            {
+                "message_id": message_id,
+                "person_id": person_id,
+                "at": times[message_id],
+                "role": role,
+                "made": Link.Made.RULE.value,
+                "made_by_id": None,
+                "made_at": now,
+                "shared": person_id in shared,
+                "detached": False,
+            }
             for message_id, person_id, role in shown
         ],
         ignore_conflicts=True,
     )
-    return len(created)
+    return len(shown)
 
 
 def role_of(known: Facts) -> str:
