@@ -63,8 +63,6 @@ def again(mailbox: Mailbox, *, seconds: float = 5.0) -> Report:
     return refresh(mailbox.pk, trigger="command", opening=impatient(seconds), parser=parser())
 
 
-
-
 def on_server(snapshot: dict[str, FolderSnapshot]) -> list[tuple[str, int, str]]:
     """What a plain IMAP client sees in the synced folders."""
     return sorted(

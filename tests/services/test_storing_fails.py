@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from tests.faults.mailboxes import account, again, assert_agrees, assert_no_cursor_is_ahead, assert_whole
+from tests.faults.mailboxes import account, again, assert_no_cursor_is_ahead, assert_whole
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, World, mail
 from tests.sweep import sample

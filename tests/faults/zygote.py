@@ -1,0 +1,43 @@
+"""The program, loaded once and forked for each command: what a test kills is a refresh, not an interpreter that starts.
+
+Reads one JSON object a line, {"arguments", "output"}; answers with the process id (its own process group), and when that
+process has ended with its exit status, negative for a signal.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def run(arguments: list[str], output: str) -> None:
+    """Be the program; never returns."""
+    os.setsid()
+    target = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(target, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(output + ".errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
+    from threadline.cli.program import program  # noqa: PLC0415  # loaded before, by `main`
+
+    program.main(arguments)
+
+
+def main() -> None:
+    from threadline.cli.preparation import prepare  # noqa: PLC0415  # reads the environment when it is loaded
+
+    prepare()
+    from threadline.cli import mailbox, program  # noqa: F401, PLC0415  # into memory
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        child = os.fork()
+        if not child:
+            run(wanted["arguments"], wanted["output"])
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    main()
