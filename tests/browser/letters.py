@@ -30,15 +30,19 @@ def letter(
     subject: str,
     text: str = "",
     html: str = "",
+    bcc: str = "",
     folder: str = "INBOX",
     days_ago: float = 0,
+    at: dt.datetime | None = None,
     attachments: tuple[tuple[str, bytes], ...] = (),
     answers: str = "",
 ) -> Delivery:
     """One email; its Message-ID is `name@mail.test`, and it was sent and received at the same time."""
-    at = dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(days=days_ago)
+    at = at or dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(days=days_ago)
     message = EmailMessage(policy=email.policy.SMTP)
     message["From"], message["To"], message["Subject"] = sender, to, subject
+    if bcc:
+        message["Bcc"] = bcc
     message["Date"] = email.utils.format_datetime(at)
     message["Message-ID"] = f"<{name}@mail.test>"
     if answers:

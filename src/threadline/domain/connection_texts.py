@@ -50,7 +50,7 @@ class StateText:
 STATE_TEXTS: Mapping[State, StateText] = {
     State.CONNECTING: StateText(
         "Waiting for {provider}",
-        "hourglass",
+        "clock",
         "The sign-in has begun and is not finished. Emails come in once {provider} has accepted it.",
         "Finish signing in.",
         Action.SIGN_IN,
@@ -58,7 +58,7 @@ STATE_TEXTS: Mapping[State, StateText] = {
     ),
     State.CONNECTED: StateText(
         "Connected",
-        "check",
+        "check-circle",
         "Emails come in with every refresh.",
         "Nothing needs to be done.",
         Action.NONE,
@@ -66,7 +66,7 @@ STATE_TEXTS: Mapping[State, StateText] = {
     ),
     State.DELAYED: StateText(
         "Connected, catching up",
-        "clock",
+        "refresh",
         "The last refresh did not get through. New emails come in later; none is lost.",
         "Nothing needs to be done. Threadline tries again by itself.",
         Action.NONE,
@@ -92,7 +92,7 @@ STATE_TEXTS: Mapping[State, StateText] = {
     ),
     State.INTERRUPTED: StateText(
         "Connection interrupted, contact support",
-        "alert",
+        "break",
         "The connection does not work and you cannot mend it yourself. Attempts continue; emails already here stay.",
         "Contact support at {support}. Send " + WHAT_TO_SEND + ".",
         Action.CONTACT_SUPPORT,
@@ -100,7 +100,7 @@ STATE_TEXTS: Mapping[State, StateText] = {
     ),
     State.DISCONNECTED: StateText(
         "Not connected",
-        "plug",
+        "dash-circle",
         "The mailbox is not connected. No new emails come in; those already here stay.",
         "Connect it again when its emails are wanted. Threadline then fills the gap.",
         Action.CONNECT,
