@@ -47,6 +47,7 @@ class Worker:
         self._not_verified_before: dict[int, datetime] = {}
         self._stop = threading.Event()
         self._local = threading.local()
+        self._parsers: list[Parser] = []
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
@@ -134,6 +135,7 @@ class Worker:
 
     def _refresh(self, mailbox: Mailbox) -> None:
         trigger = "button" if mailbox.refresh_requested_at else "schedule"
+        waits = False
         try:
             report = refresh(mailbox.pk, trigger=trigger, user=mailbox.refresh_requested_by, parser=self._parser())
             log.info(
@@ -144,14 +146,17 @@ class Worker:
                 seconds=report.seconds,
             )
         except leases.Busy:
-            log.info("refresh already under way", mailbox=mailbox.pk)
-            self._put_back(mailbox)
+            # By another door, or it is being verified: this one's turn comes when that has ended.
+            waits = True
+            Mailbox.objects.filter(pk=mailbox.pk).update(next_refresh_at=mailbox.next_refresh_at)
+            log.info("refresh waits for its turn", mailbox=mailbox.pk)
         except leases.LeaseLost:
             log.warning("lease lost", mailbox=mailbox.pk)
         except Exception:
             log.exception("refresh failed", mailbox=mailbox.pk)
         finally:
-            self._answered(mailbox)
+            if not waits:
+                self._answered(mailbox)
             connection.close()
 
     def _answered(self, mailbox: Mailbox) -> None:
@@ -159,14 +164,6 @@ class Worker:
         if mailbox.refresh_requested_at is not None:
             asked = Mailbox.objects.filter(pk=mailbox.pk, refresh_requested_at=mailbox.refresh_requested_at)
             asked.update(refresh_requested_at=None, refresh_requested_by=None)
-
-    def _put_back(self, mailbox: Mailbox) -> None:
-        """What was claimed and could not begin is due again: a verification may have held the mailbox."""
-        Mailbox.objects.filter(pk=mailbox.pk, refresh_requested_at=None).update(
-            refresh_requested_at=mailbox.refresh_requested_at,
-            refresh_requested_by=mailbox.refresh_requested_by_id,
-            next_refresh_at=mailbox.next_refresh_at,
-        )
 
     def _verify(self, mailbox: Mailbox) -> None:
         self._not_verified_before[mailbox.pk] = now() + VERIFY_AGAIN
@@ -188,7 +185,14 @@ class Worker:
         parser: Parser | None = getattr(self._local, "parser", None)
         if parser is None:
             parser = self._local.parser = Parser()
+            self._parsers.append(parser)
         return parser
+
+    def close(self) -> None:
+        """Wait for what is under way and end the parsers: for who goes on after the worker."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for parser in self._parsers:
+            parser.close()
 
     def _end(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
