@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery
 from tests.servers.pymap import PymapServer
-from tests.services.world import ALICE, World, mail, run
+from tests.services.world import ALICE, PASSWORD, World, mail, run
 from threadline.clock import now
 from threadline.providers.contract import FolderMark, RemoteFolder, RemoteItem, Session
 from threadline.services import folders
@@ -287,7 +288,10 @@ def test_the_same_holds_on_a_server_without_condstore_and_list_status(world: Wor
     fill(pymap_server, 1, 2)
     fill(pymap_server, 9, folder="Clients")
     run(connected)
-    pymap_server.move(ALICE, "m1@posten.example", "INBOX", "Clients")
+    with imaplib.IMAP4(pymap_server.host, pymap_server.port, timeout=20) as client:
+        client.login(ALICE, PASSWORD)
+        client.select("INBOX")
+        client.uid("MOVE", "1", "Clients")
     asked = watched_run(connected)
     assert asked == {"marks": 1, "headers": 1}
     assert (where(1), where(2)) == (("elsewhere", "Clients"), ("here", ""))

@@ -17,6 +17,7 @@ from threadline.providers.contract import Session
 from threadline.providers.mime.pool import Parser
 from threadline.services import health
 from threadline.services.refresh.departures import settle
+from threadline.services.refresh.elsewhere import take_marks
 from threadline.services.refresh.folders import list_folders
 from threadline.services.refresh.load import load_folder
 from threadline.services.refresh.report import Report
@@ -124,6 +125,7 @@ def _open_gap(mailbox: Mailbox) -> Gap | None:
 
 def _synchronise(work: Work) -> None:
     list_folders(work, now=now())
+    take_marks(work, now=now())
     trouble: ProviderError | None = None
     for folder in work.synced_folders():
         try:
