@@ -47,28 +47,21 @@ def test_a_row_names_the_sender_and_the_profiles_it_is_on_or_asks_why_not(mailbo
     assert f"To {ANNA}" in words(alice.get(url(mailbox, "sent")))
 
 
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [
+def test_searching_finds_words_of_texts_names_addresses_and_file_names(mailbox: Mailbox, alice: Client) -> None:
+    for asked, found in (
         ("quokka", [PLAIN]),
         ("zebra quokka", [PLAIN]),
         ("Anna Berg", [ON_A_PROFILE]),
         ("offer.pdf", [UNLINKED]),
         (STRANGER, [PLAIN, UNLINKED]),
-        ('"', [ON_A_PROFILE, PLAIN, UNLINKED]),
         ("no such word", []),
         ('zebra" OR 1 NEAR( * -', []),
-    ],
-)
-def test_searching_finds_words_of_texts_names_addresses_and_file_names(
-    asked: str, found: list[str], mailbox: Mailbox, alice: Client
-) -> None:
-    answer = alice.get(url(mailbox), {"q": asked})
-    assert answer.status_code == 200
-    if asked != '"':
-        assert subjects(answer) == found
-    if not subjects(answer):
-        assert "Nothing found" in words(answer)
+    ):
+        answer = alice.get(url(mailbox), {"q": asked})
+        assert subjects(answer) == found, asked
+        assert ("Nothing found" in words(answer)) is (not found)
+    for odd in ('"', "*", "   ", "\x00", "-", "a" * 5000):
+        assert alice.get(url(mailbox), {"q": odd}).status_code == 200, odd
 
 
 def test_paging_goes_to_the_end_and_back_over_the_same_emails(
@@ -93,14 +86,10 @@ def test_paging_goes_to_the_end_and_back_over_the_same_emails(
     assert back == forward[::-1]
 
 
-@pytest.mark.parametrize(
-    "position", ["nonsense", "1_", "_1", "nan_1", "inf_1", "1e300_1", "-1_1", f"1_{10**40}", "1_-1", "1_1_1"]
-)
-@pytest.mark.parametrize("name", ["before", "after"])
-def test_a_position_made_up_by_hand_is_no_error_of_ours(
-    name: str, position: str, mailbox: Mailbox, alice: Client
-) -> None:
-    assert alice.get(url(mailbox), {name: position}).status_code in {200, 404}
+def test_a_position_made_up_by_hand_is_no_error_of_ours(mailbox: Mailbox, alice: Client) -> None:
+    for position in ("x", "1_", "_1", "nan_1", "inf_1", "1e300_1", "-1_1", f"1_{10**40}", "1_-1", "1_1_1"):
+        for name in ("before", "after"):
+            assert alice.get(url(mailbox), {name: position}).status_code in {200, 404}, position
 
 
 def test_a_list_costs_the_same_for_few_emails_as_for_many(mailbox: Mailbox, dovecot: Dovecot, alice: Client) -> None:
@@ -137,4 +126,6 @@ def test_a_row_that_is_not_in_this_mailbox_does_not_open(mailbox: Mailbox, alice
     copy = Copy.objects.filter(mailbox=mailbox).first()
     assert copy is not None
     assert alice.get(f"{url(other)}{copy.pk}/").status_code == 404
-    assert alice.get(f"{url(mailbox)}{10**30}/").status_code == 404
+    for number in (10**17, 10**30, "9" * 5000):
+        assert alice.get(f"{url(mailbox)}{number}/").status_code == 404
+        assert alice.get(f"/emails/{number}/inbox/").status_code == 404

@@ -11,7 +11,7 @@ from django.test import Client
 from tests.browser.letters import CV
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, World
-from tests.web.emails.conftest import ON_A_PROFILE, PLAIN, UNLINKED, message_called
+from tests.web.emails.conftest import ON_A_PROFILE, PLAIN, SCRIPT, UNLINKED, message_called
 from tests.web.visiting import notices, words
 from threadline.services import people
 from threadline.storage.models import Link, Mailbox
@@ -52,10 +52,13 @@ def test_images_kept_elsewhere_are_loaded_only_when_asked_for(mailbox: Mailbox, 
     assert asked["Referrer-Policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("remote", ["", "?remote=1"])
-def test_a_hostile_email_is_inert(remote: str, mailbox: Mailbox, alice: Client) -> None:
-    html = alice.get(of(ON_A_PROFILE, "body/") + remote).content.decode()
-    body = html[html.index("<body>") :].lower()
+def test_a_hostile_email_is_inert(mailbox: Mailbox, alice: Client) -> None:
+    for remote in ("", "?remote=1"):
+        html = alice.get(of(ON_A_PROFILE, "body/") + remote).content.decode()
+        _is_inert(html[html.index("<body>") :].lower())
+
+
+def _is_inert(body: str) -> None:
     assert "thank you for the <b>pleasant</b> call" in body
     assert "https://careers.example/terms" in body
     for forbidden in ("<script", "<form", "<input", "<button", "<meta", "<base", "javascript:", "alert(", "stolen"):
@@ -72,10 +75,8 @@ def test_a_plain_text_is_shown_as_text(mailbox: Mailbox, alice: Client) -> None:
 
 
 def test_an_attachment_comes_as_a_file_whatever_it_is(mailbox: Mailbox, alice: Client) -> None:
-    for number, name, content in (
-        (1, "CV%2C%20%E2%80%9CAnna%E2%80%9D%3B%20%C3%85ngstr%C3%B6m.pdf", CV),
-        (2, "page.html", None),
-    ):
+    odd = "CV%2C%20%E2%80%9CAnna%E2%80%9D%3B%20%C3%85ngstr%C3%B6m.pdf"
+    for number, name, content in ((1, odd, CV), (2, "page.html", SCRIPT)):
         answer: Any = alice.get(of(ON_A_PROFILE, f"attachments/{number}/"))
         assert answer["Content-Disposition"].startswith("attachment")
         assert name in answer["Content-Disposition"]
@@ -86,9 +87,9 @@ def test_an_attachment_comes_as_a_file_whatever_it_is(mailbox: Mailbox, alice: C
         assert b"".join(answer.streaming_content) == content
 
 
-@pytest.mark.parametrize("number", [0, 3, 10**30])
-def test_an_attachment_that_is_not_there_is_not_found(number: int, mailbox: Mailbox, alice: Client) -> None:
-    assert alice.get(of(ON_A_PROFILE, f"attachments/{number}/")).status_code == 404
+def test_an_attachment_that_is_not_there_is_not_found(mailbox: Mailbox, alice: Client) -> None:
+    for number in (0, 3, 10**30):
+        assert alice.get(of(ON_A_PROFILE, f"attachments/{number}/")).status_code == 404
 
 
 def test_what_the_server_does_not_hand_out_is_said_on_a_page(mailbox: Mailbox, dovecot: Dovecot, alice: Client) -> None:
@@ -114,9 +115,9 @@ def test_an_email_is_put_on_a_profile_by_hand(mailbox: Mailbox, world: World, al
     assert UNLINKED in words(alice.get(f"/people/{world.anna.pk}/"))
 
 
-@pytest.mark.parametrize("person", ["", "0", "anna", "-1", "٣", str(10**30)])
-def test_nobody_is_not_a_profile(person: str, mailbox: Mailbox, alice: Client) -> None:
-    assert alice.post(of(UNLINKED, "profiles/"), {"person": person}).status_code == 404
+def test_nobody_is_not_a_profile(mailbox: Mailbox, alice: Client) -> None:
+    for person in ("", "0", "anna", "-1", "٣٣", str(10**30), "9" * 5000):
+        assert alice.post(of(UNLINKED, "profiles/"), {"person": person}).status_code == 404
     assert not Link.objects.filter(message=message_called(UNLINKED)).exists()
 
 

@@ -92,11 +92,11 @@ def test_a_server_that_is_away_asks_nothing_of_anybody(mailbox: Mailbox, dovecot
     assert "Connect again" not in page
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_in_every_state_the_list_is_there_and_says_the_state(state: State, mailbox: Mailbox, alice: Client) -> None:
-    Mailbox.objects.update(state=state.value)
-    page = words(alice.get(f"/emails/{mailbox.pk}/inbox/"))
-    assert PLAIN in page
-    if state not in {State.CONNECTED, State.DELAYED}:
+def test_in_every_state_the_list_is_there_and_says_the_state(mailbox: Mailbox, alice: Client) -> None:
+    for state in State:
+        Mailbox.objects.update(state=state.value)
         mailbox.refresh_from_db()
-        assert health.describe_mailbox(mailbox).word in page
+        page = words(alice.get(f"/emails/{mailbox.pk}/inbox/"))
+        assert PLAIN in page
+        if state not in {State.CONNECTED, State.DELAYED}:
+            assert health.describe_mailbox(mailbox).word in page

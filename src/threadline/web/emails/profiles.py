@@ -17,7 +17,7 @@ def add(request: SignedIn, message_id: int) -> HttpResponse:
     message = access.message_for(request.user, message_id)
     if request.method == "POST":
         chosen = request.POST.get("person", "")
-        person = access.person_for(request.user, int(chosen) if chosen.isdecimal() else 0)
+        person = access.person_for(request.user, int(chosen) if chosen.isdecimal() and len(chosen) <= 18 else 0)
         link.link_by_hand(message, person, request.user, door="pages")
         notices.success(request, f"The email is on {person.name}’s profile now.")
         return redirect("message", message_id=message.pk)
