@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.mailbox import correspondent
+from bench.generator import correspondent
 from bench.server import OUT, PASSWORD, Mailbox, Server
 
 COMPANY = "Agency"
@@ -48,6 +48,13 @@ class Installation:
         if done.returncode != 0:
             raise RunDoesNotCount(f"threadline {' '.join(arguments)}: {done.stdout[-500:]} {done.stderr[-2000:]}")
         return json.loads(done.stdout)
+
+    def ask(self, *command: str) -> Any:
+        """Run another program on this installation; the JSON it prints."""
+        environment = self.environment | {"THREADLINE_TESTING": "1"}
+        return json.loads(
+            subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+        )
 
     def refresh(self) -> Any:
         return self.run("mailbox", "refresh", self.address)

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.mailbox import BEGAN, OWNER, SECONDS_BETWEEN, Generator, Mail, Profile, reference
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery
 from tests.servers.process import give_away
+
+from bench.generator import BEGAN, OWNER, SECONDS_BETWEEN, Generator, Mail, Profile, reference
 
 OUT = Path(__file__).parent / "out"
 PASSWORD = "an honest secret"

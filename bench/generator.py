@@ -1,8 +1,8 @@
 """A seeded mailbox to measure with: the same number and seed always give the same mail.
 
-Profiles: `mixed` is an office worker's mailbox (35 % plain text, 35 % with an HTML alternative, 15 % newsletters of 30 to
-100 kB, 10 % with attachments of 0.2 to 2 MB, 5 % invitations, bounces and inline pictures; one in four was sent by the
-owner). `small` is text of 2 to 3 kB. Every mail carries a reference number as a word of its own, to be searched for.
+Profiles: `mixed` is an office worker's mailbox (35 % plain text, 35 % with an HTML alternative, 15 % newsletters of 30
+to 100 kB, 10 % with attachments of 0.2 to 2 MB, 5 % invitations, bounces and inline pictures; one in four was sent by
+the owner). `small` is text of 2 to 3 kB. Every mail carries a reference number as a word of its own, to be searched for.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Profile = Literal["mixed", "small"]
 OWNER = "robin.recruiter@agency.example"
 BEGAN = 1_500_000_000
 SECONDS_BETWEEN = 2_500
-_FIRST = "anna ben carla david eva frank greta hans ines jan karin lars mia nils olga paul rosa sven uwe zoe".split()
-_LAST = "berg fischer garcia ivanov jones klein kowalski martin müller novak rossi silva smith tanaka virtanen".split()
+_FIRST = ("Anna", "Ben", "Carla", "David", "Eva", "Frank", "Greta", "Hans", "Ines", "Jan", "Karin", "Lars", "Zoë")
+_LAST = ("Berg", "Fischer", "García", "Ivanov", "Jones", "Kowalski", "Martin", "Müller", "Novak", "Rossi", "Virtanen")
 _CORRESPONDENTS = 400_000
 _ENCODINGS = ("quoted-printable", "base64", "8bit")
 
@@ -49,27 +49,27 @@ def reference(number: int) -> str:
 def correspondent(number: int) -> tuple[str, str]:
     """Name and address of the n-th person of this world."""
     first, last = _FIRST[number * 7 % len(_FIRST)], _LAST[number * 11 % len(_LAST)]
-    local = f"{first}.{last}{number}".replace("ü", "ue")
-    return f"{first.title()} {last.title()}", f"{local}@company{number % 40_009}.example"
+    local = f"{first}.{last}{number}".lower().encode("ascii", "ignore").decode()
+    return f"{first} {last}", f"{local}@company{number % 40_009}.example"
 
 
 class Generator:
     """Makes mail number 0, 1, 2 ... in this order: an answer needs the mail that it answers."""
 
     def __init__(self, profile: Profile = "mixed", seed: int = 7) -> None:
-        self._profile, self._seed = profile, seed
+        self.profile, self.seed = profile, seed
         chance = random.Random(seed * 1_000_003)
-        self._paragraphs, self._subjects = _texts(chance)
-        self._noise = chance.randbytes(4 << 20)
-        self._threads: dict[int, tuple[str, list[str], str]] = {}
+        self.paragraphs, self.subjects = _texts(chance)
+        self.noise = chance.randbytes(4 << 20)
+        self.threads: dict[int, tuple[str, list[str], str]] = {}
 
     def mails(self, count: int, *, start: int = 0) -> Iterator[Mail]:
         for number in range(start, start + count):
             yield self._mail(number)
 
     def _mail(self, number: int) -> Mail:
-        draft = _Draft(self, number, random.Random((self._seed << 32) ^ number))
-        body = draft.small() if self._profile == "small" else draft.mixed()
+        draft = _Draft(self, number, random.Random((self.seed << 32) ^ number))
+        body = draft.small() if self.profile == "small" else draft.mixed()
         at = BEGAN + number * SECONDS_BETWEEN
         return Mail(number, draft.head(at) + body, draft.sent, at, seen=draft.chance.random() < 0.9)
 
@@ -84,11 +84,11 @@ class _Draft:
         self._content = ""
         self._boundary = f"=_{chance.getrandbits(80):x}"
         other = self._somebody()
-        self._sender, self._to = ((("Robin Recruiter", OWNER), [other]) if self.sent else (other, [_OWNER]))
+        self._sender, self._to = (("Robin Recruiter", OWNER), [other]) if self.sent else (other, [_OWNER])
         if chance.random() < 0.15:
             self._to = [*self._to, *(self._somebody() for _ in range(chance.randint(1, 8)))]
         self._cc = [self._somebody() for _ in range(chance.choice((0, 0, 0, 0, 1, 1, 2, 4)))]
-        self._subject = chance.choice(generator._subjects)
+        self._subject = chance.choice(generator.subjects)
 
     def _somebody(self) -> tuple[str, str]:
         often = min(int(self.chance.paretovariate(0.6)) * 37, _CORRESPONDENTS)
@@ -116,7 +116,7 @@ class _Draft:
             f"\tfor <{OWNER}>; {formatdate(at - hop * 3)}"
             for hop in range(self.chance.randint(2, 5))
         ]
-        if self._g._profile == "mixed":
+        if self._g.profile == "mixed":
             signature = base64.encodebytes(noise(256)).decode().strip().replace("\n", "\r\n\t ")
             lines.append(f"DKIM-Signature: v=1; a=rsa-sha256; d=relay{relay}.example; s=s1;\r\n\tb={signature}")
             if self.chance.random() < 0.35:
@@ -126,8 +126,8 @@ class _Draft:
 
     def _thread(self) -> list[str]:
         """Subject, Message-ID and, for half of all mails, what they answer."""
-        threads = self._g._threads
-        message_id = f"<{self._g._seed}.{self._number}.{self.chance.getrandbits(48):x}@mail.example>"
+        threads = self._g.threads
+        message_id = f"<{self._g.seed}.{self._number}.{self.chance.getrandbits(48):x}@mail.example>"
         answered = threads.get(self._number - 1 - int(self.chance.expovariate(1 / 60)))
         above: list[str] = []
         if answered and not self._list and self.chance.random() < 0.5:
@@ -179,7 +179,9 @@ class _Draft:
         encoding = self.chance.choice(_ENCODINGS)
         rows = "".join(
             NEWS_ROW.format(
-                link=f"{self.chance.getrandbits(256):x}", title=self.chance.choice(self._g._subjects), text=self._paragraph()
+                link=f"{self.chance.getrandbits(256):x}",
+                title=self.chance.choice(self._g.subjects),
+                text=self._paragraph(),
             )
             for _ in range(self.chance.randint(20, 60))
         )
@@ -191,22 +193,32 @@ class _Draft:
         parts = [f'Content-Type: multipart/alternative; boundary="{self._boundary}a"\r\n\r\n'.encode() + inner]
         for number in range(self.chance.choice((1, 1, 1, 2, 3))):
             octets = int(150_000 * 10 ** self.chance.random()) // (8 if number else 1)
-            begin = self.chance.randrange(len(self._g._noise) - octets)
-            name = self.chance.choice((f'filename="Report {number}.pdf"', f"filename*=UTF-8''Gr%C3%B6%C3%9Fe-{number}.pdf"))
-            content = _base64(self._g._noise[begin : begin + octets])
+            begin = self.chance.randrange(len(self._g.noise) - octets)
+            name = self.chance.choice(
+                (f'filename="Report {number}.pdf"', f"filename*=UTF-8''Gr%C3%B6%C3%9Fe-{number}.pdf")
+            )
+            content = _base64(self._g.noise[begin : begin + octets])
             parts.append(_part("application/pdf", content, "base64", f"Content-Disposition: attachment; {name}\r\n"))
         return self._multipart("mixed", parts)
 
     def _odd(self, kind: float) -> bytes:
         words = _part("text/plain; charset=utf-8", _encoded(self._text(1), "8bit"), "8bit")
         if kind < 0.97:
-            picture = _base64(self._g._noise[: self.chance.randint(3_000, 25_000)])
+            picture = _base64(self._g.noise[: self.chance.randint(3_000, 25_000)])
             about = 'Content-ID: <logo@agency>\r\nContent-Disposition: inline; filename="logo.png"\r\n'
             page = HTML_FRAME.format(title="", rows=f'<p>{self._text(2)}</p><img src="cid:logo@agency">')
             shown = _part("text/html; charset=utf-8", _encoded(page, "quoted-printable"), "quoted-printable")
             return self._multipart("related", [shown, _part("image/png", picture, "base64", about)])
         if kind < 0.99:
-            event = f"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:{self._number}\r\nEND:VEVENT\r\nEND:VCALENDAR"
+            lines = (
+                "BEGIN:VCALENDAR",
+                "METHOD:REQUEST",
+                "BEGIN:VEVENT",
+                f"UID:{self._number}",
+                "END:VEVENT",
+                "END:VCALENDAR",
+            )
+            event = "\r\n".join(lines)
             invitation = _part("text/calendar; method=REQUEST", _encoded(event, "base64"), "base64")
             return self._multipart("alternative", [words, invitation])
         report = b"Content-Type: message/delivery-status\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n"
@@ -217,7 +229,7 @@ class _Draft:
         return _joined(parts, self._boundary)
 
     def _paragraph(self) -> str:
-        return self.chance.choice(self._g._paragraphs)
+        return self.chance.choice(self._g.paragraphs)
 
     def _text(self, paragraphs: int) -> str:
         body = "\n\n".join(_wrapped(self._paragraph()) for _ in range(paragraphs))
@@ -233,13 +245,15 @@ def _texts(chance: random.Random) -> tuple[list[str], list[str]]:
     """Paragraphs and subjects out of 30,000 words, used about as unevenly as those of a language."""
     consonants, vowels = "bcdfghklmnprstvwz", "aeiou"
     words = {
-        "".join(chance.choice(consonants) + chance.choice(vowels) + chance.choice(("", "", "n", "r", "s")) for _ in range(n))
+        "".join(
+            chance.choice(consonants) + chance.choice(vowels) + chance.choice(("", "", "n", "r", "s")) for _ in range(n)
+        )
         for n in (1, 2, 2, 3, 3, 4)
         for _ in range(6_000)
     }
     vocabulary = sorted(words)
     chance.shuffle(vocabulary)
-    vocabulary[40:40] = "größe über straße café naïve résumé señor привет отчёт 会議 資料 €100".split()
+    vocabulary[40:40] = ("größe", "über", "straße", "café", "naïve", "señor", "привет", "отчёт", "会議", "資料", "€100")
     weights = list(accumulate(1 / (rank + 3) for rank in range(len(vocabulary))))
 
     def sentence(least: int, most: int) -> str:

@@ -1,0 +1,149 @@
+"""What is measured, scene by scene. Every scene starts its own server and cleans up after itself."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from tests.faults.proxy import FaultProxy
+
+from bench import peers
+from bench.measure import Figure, interleave, peak_memory, ratios
+from bench.peers import Mbsync
+from bench.product import Installation, installed
+from bench.scale import Scale
+from bench.server import Mailbox, serving
+
+LINK_BYTES = 100_000_000 / 8  # a second, at 100 Mbit/s
+LINK_ONE_WAY = 0.010
+
+
+def first_load(scale: Scale) -> Iterator[Figure]:
+    """From an empty store until every mail is listed, linked and found. Beside those who copy, or fetch and parse."""
+    scene, absent = f"First load of {scale.load.count:,} emails", " ".join(peers.missing())
+    with serving(scale.load) as server, installed(server, scale.load, people=scale.people) as product:
+        contestants: dict[str, Callable[[], float]] = {"Threadline": lambda: _first_load(product, scale.load)}
+        copying = [Mbsync(server, scale.load, fsync=fsync) for fsync in (True, False)]
+        if "mbsync" not in absent:
+            contestants |= {"mbsync": copying[0].first, "mbsync, FSync no": copying[1].first}
+        if "imapflow" not in absent:
+            contestants["imapflow + mailparser"] = peers.imapflow(server, scale.load)
+        contestants["imaplib + email"] = peers.standard_library(server, scale.load)
+        taken = interleave(contestants, scale.rounds)
+        for one in copying:
+            one.forget()
+    for name, values in taken.items():
+        yield Figure(scene, name, "s", values)
+    for name, target in (("mbsync", "0.5"), ("mbsync, FSync no", ""), ("imapflow + mailparser", "0.3")):
+        if name in taken:
+            limit = f"at most {target}" if target else ""
+            yield Figure(scene, f"Threadline / {name}", "×", ratios(taken["Threadline"], taken[name]), limit)
+
+
+def _first_load(product: Installation, mailbox: Mailbox) -> float:
+    with product.copied() as copy:
+        seconds = _refresh(copy)
+        copy.expect_whole(mailbox.last_word, mailbox.count)
+    return seconds
+
+
+def _refresh(installation: Installation) -> float:
+    began = time.perf_counter()
+    installation.refresh()
+    return time.perf_counter() - began
+
+
+def over_a_link(scale: Scale) -> Iterator[Figure]:
+    """The first load over 100 Mbit/s with 20 ms round trips."""
+    scene = f"First load of {scale.load.count:,} emails over 100 Mbit/s, 20 ms"
+    with (
+        serving(scale.load) as server,
+        FaultProxy(server.port) as link,
+        installed(server, scale.load, people=scale.people, port=link.port) as product,
+    ):
+        link.reset_counts()
+        link.behave(latency=LINK_ONE_WAY, rate=LINK_BYTES)
+        seconds = _refresh(product)
+        down = link.bytes_down
+        link.behave()
+        product.expect_whole(scale.load.last_word, scale.load.count)
+    yield Figure(scene, "until every mail is listed, linked and found", "s", (seconds,))
+    yield Figure(
+        scene, "of the mailbox's bytes crossed the link", "%", (100 * down / scale.load.octets(),), "at most 20"
+    )
+
+
+def refresh(scale: Scale) -> Iterator[Figure]:
+    """A refresh with nothing new, for two sizes of mailbox, and one with ten new mails; mbsync beside it."""
+    nothing: dict[str, tuple[float, ...]] = {}
+    for mailbox in scale.lists:
+        scene = f"Refresh of {mailbox.count:,} emails"
+        with serving(mailbox) as server, FaultProxy(server.port) as proxy:
+            copying = Mbsync(server, mailbox, fsync=True, port=proxy.port)
+            with installed(server, mailbox, people=1_000, port=proxy.port) as product:
+                product.refresh()
+                contestants: dict[str, Callable[[], float]] = {"Threadline": lambda p=product: _refresh(p)}  # type: ignore[misc]
+                if "mbsync" not in " ".join(peers.missing()):
+                    copying.first()
+                    contestants["mbsync"] = copying.again
+                taken = interleave(contestants, scale.rounds)
+                nothing[mailbox.name] = taken["Threadline"]
+                for name, values in taken.items():
+                    yield Figure(scene, f"nothing new: {name}", "s", values)
+                for name, run in contestants.items():
+                    proxy.reset_counts()
+                    run()
+                    kilobytes = (proxy.bytes_down + proxy.bytes_up) / 1000
+                    ours = name == "Threadline"
+                    yield Figure(
+                        scene,
+                        f"nothing new: {name}, on the wire",
+                        "kB",
+                        (kilobytes,),
+                        "under 4 (two folders)" if ours else "",
+                    )
+                    trips = float(proxy.round_trips)
+                    yield Figure(
+                        scene, f"nothing new: {name}, round trips", "", (trips,), "" if not ours else "see below"
+                    )
+                word = server.deliver(mailbox, 10)
+                proxy.reset_counts()
+                yield Figure(scene, "ten new: Threadline", "s", (_refresh(product),))
+                yield Figure(
+                    scene, "ten new: Threadline, on the wire", "kB", ((proxy.bytes_down + proxy.bytes_up) / 1000,)
+                )
+                product.expect_whole(word)
+            copying.forget()
+    few, many = scale.lists
+    yield Figure(
+        "Refresh, nothing new",
+        f"{many.count:,} emails / {few.count:,} emails",
+        "×",
+        ratios(nothing[many.name], nothing[few.name]),
+        "at most 1.3",
+    )
+
+
+def memory(scale: Scale) -> Iterator[Figure]:
+    """The peak of a first load, all processes together."""
+    peaks = []
+    for mailbox in scale.memory:
+        with serving(mailbox) as server, installed(server, mailbox, people=1_000) as product:
+            peaks.append(peak_memory(product.command("mailbox", "refresh", product.address), product.environment))
+            product.expect_whole(mailbox.last_word, mailbox.count)
+        yield Figure("Memory of a first load", f"{mailbox.count:,} emails", "MB", (peaks[-1],), "at most 250")
+    yield Figure("Memory of a first load", "the larger / the smaller", "×", (peaks[1] / peaks[0],), "at most 1.2")
+
+
+def stored(scale: Scale) -> Iterator[Figure]:
+    """Linking, and the time of pages, in a store that holds many emails: see `bench.inside`."""
+    mailbox = Mailbox("small", 10)
+    with serving(mailbox) as server, installed(server, mailbox, people=1_000) as product:
+        product.refresh()
+        scene = f"With {scale.stored:,} emails stored"
+        for found in product.ask(sys.executable, "-m", "bench.inside", str(scale.stored)):
+            yield Figure(scene, found["name"], found["unit"], tuple(found["values"]), found["target"])
+
+
+SCENES = (first_load, over_a_link, refresh, memory, stored)
