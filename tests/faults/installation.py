@@ -1,9 +1,11 @@
-"""An installation on disk, as a user has it: run, killed, put back to an earlier state, and read without the product."""
+"""An installation on disk: its commands are run, killed and measured, and its store is read without the product."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -29,6 +31,7 @@ class Ended:
     seconds: float
     out: str
     err: str
+    peak: int = 0  # bytes of memory of the process and those it started (anonymous PSS), where it was measured
 
     @property
     def data(self) -> Any:
@@ -65,7 +68,7 @@ class Installation:
         self._zygote.wait(timeout=30)
         self._zygote.stdout.close()
 
-    def run(self, *arguments: str, kill_after: float | None = None) -> Ended:
+    def run(self, *arguments: str, kill_after: float | None = None, measured: bool = False) -> Ended:
         """Run a command to its end, or kill its whole process group after so many seconds."""
         assert self._zygote.stdin
         began = time.monotonic()
@@ -76,9 +79,10 @@ class Installation:
         if kill_after is not None:
             time.sleep(max(0.0, began + kill_after - time.monotonic()))
             _kill(process)
+        peak = _peak_until_it_ends(process) if measured else 0
         status = int(self._line())
         out, err = self._output.read_text(), Path(f"{self._output}.errors").read_text()
-        return Ended(status, time.monotonic() - began, out, err)
+        return Ended(status, time.monotonic() - began, out, err, peak)
 
     def ok(self, *arguments: str) -> Ended:
         ended = self.run(*arguments)
@@ -150,3 +154,30 @@ def _kill(process: int) -> None:
             time.sleep(0.001)
         else:
             return
+
+
+def _peak_until_it_ends(process: int) -> int:
+    """The largest sum of the proportional memory of a process and its descendants, looked at fifty times a second."""
+    peak = 0
+    while now := sum(_memory(member) for member in _tree(process)):
+        peak = max(peak, now)
+        time.sleep(0.02)
+    return peak
+
+
+def _tree(process: int) -> list[int]:
+    found = [process]
+    for member in found:
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{member}/task/{member}/children").read_text()
+            found += [int(child) for child in children.split()]
+    return found
+
+
+def _memory(process: int) -> int:
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:  # it has ended
+        return 0
+    found = re.search(r"^Pss_Anon: +(\d+) kB", rollup, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

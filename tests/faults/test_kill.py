@@ -6,6 +6,7 @@ nothing is there twice. `make test-long` kills 200 times each; the output counts
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,12 +25,6 @@ from tests.sweep import sample
 pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.invariant("I2", "I1")]
 MOMENTS = 200
 SAMPLED = 12
-
-
-@pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    with Installation(tmp_path) as installed:
-        yield installed
 
 
 def test_a_first_refresh_can_be_killed_at_any_moment(installation: Installation, dovecot: Dovecot) -> None:
@@ -69,7 +64,7 @@ def sweep(installation: Installation, server: Dovecot) -> None:
         assert installation.ok("mailbox", "verify", ALICE, "--json").data["complete"]
         assert installation.query("SELECT count(*) FROM storage_toindex") == [(0,)]
     wait_until_no_reader_is_left(installation)
-    print(f"a run takes {whole_run:.2f} s; killed while: {dict(hits)}")
+    sys.stdout.write(f"a run takes {whole_run:.2f} s; killed while: {dict(hits)}\n")
     assert hits.keys() - {"over"}
 
 
@@ -81,7 +76,8 @@ def restored(installation: Installation, times: int) -> Iterator[None]:
 
 def links(installation: Installation) -> list[tuple[object, ...]]:
     return installation.query(
-        "SELECT m.message_id, l.person_id FROM storage_link l JOIN storage_message m ON m.id = l.message_id ORDER BY 1, 2"
+        "SELECT m.message_id, l.person_id FROM storage_link l JOIN storage_message m ON m.id = l.message_id"
+        " ORDER BY 1, 2"
     )
 
 

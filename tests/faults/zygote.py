@@ -1,7 +1,7 @@
-"""The program, loaded once and forked for each command: what a test kills is a refresh, not an interpreter that starts.
+"""The program, loaded once and forked for each command: a test kills a refresh, not an interpreter that starts.
 
-Reads one JSON object a line, {"arguments", "output"}; answers with the process id (its own process group), and when that
-process has ended with its exit status, negative for a signal.
+Reads one JSON object a line, {"arguments", "output"}; answers with the process id (its own process group), and when
+that process has ended with its exit status, negative for a signal.
 """
 
 import json
@@ -22,20 +22,25 @@ def run(arguments: list[str], output: str) -> None:
     program.main(arguments)
 
 
+def say(word: object) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     from threadline.cli.preparation import prepare  # noqa: PLC0415  # reads the environment when it is loaded
 
     prepare()
     from threadline.cli import mailbox, program  # noqa: F401, PLC0415  # into memory
 
-    print("ready", flush=True)
+    say("ready")
     for line in sys.stdin:
         wanted = json.loads(line)
         child = os.fork()
         if not child:
             run(wanted["arguments"], wanted["output"])
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        say(child)
+        say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 @contextmanager
 def failing_write(number: int) -> Iterator[list[str]]:
-    """Every write to the store goes on until the given one; that and all after it fail. Yields those that were tried."""
+    """The writes before the given one are done; that one and all after it fail. Yields those that were tried."""
     tried: list[str] = []
 
     def wrapper(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
