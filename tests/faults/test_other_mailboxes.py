@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.mailboxes import account, again, assert_agrees, connect_at, in_store
+from tests.faults.mailboxes import account, again, connect_at, in_store
 from tests.faults.proxy import FaultProxy
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, BOB, PASSWORD, World, mail

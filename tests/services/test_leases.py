@@ -1,4 +1,4 @@
-"""One refresh per mailbox at a time, on whichever store (I5), and new credentials that are there before they are used (I6)."""
+"""One refresh per mailbox at a time, on whichever store (I5); new credentials are there before they are used (I6)."""
 
 from __future__ import annotations
 
