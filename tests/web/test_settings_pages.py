@@ -189,8 +189,8 @@ def test_the_90_days_show_filled_and_open_breaks_in_words(world: World, alice: C
         mailbox=mailbox, began_at=moment - timedelta(days=40), ended_at=moment - timedelta(days=33), recovered=214
     )
     page = words(alice.get(reverse("settings")))
-    assert "Open break since" in page
-    assert "filled: 214 emails recovered" in page
+    assert "Interrupted since" in page
+    assert "; 214 emails recovered" in page
 
 
 def test_the_servers_own_words_are_under_what_happened(world: World, alice: Client) -> None:

@@ -55,6 +55,7 @@ def status(address: str, company_name: str | None) -> None:
         said.sentence,
         f"Next step: {said.next_step}",
         f"History: {_history(data['history'])}",
+        *(f"  {sentence}." for sentence in data["history"]["gaps"]),
         f"Last refresh: {stamp(found.last_refresh_at)}. Next: {stamp(found.next_refresh_at)}.",
         f"Checked: {_completeness(data['completeness'])}",
     )
@@ -65,7 +66,7 @@ def _history(history: dict[str, Any]) -> str:
     details = [
         f"{key.replace('_', ' ')} {as_text(value)}"
         for key, value in history.items()
-        if key != "state" and value is not None
+        if key not in {"state", "gaps"} and value is not None
     ]
     return ", ".join([state, *details]) + "."
 

@@ -21,7 +21,7 @@ from threadline.domain.errors import NeedsUser, ProviderError
 from threadline.providers.contract import Security, ServerSettings
 from threadline.providers.detection import Detection, check_address
 from threadline.providers.detection import detect as detect_servers
-from threadline.services import audit, health
+from threadline.services import audit, gaps, health
 from threadline.services.errors import Conflict, Invalid, NotFound
 from threadline.services.sessions import (
     Credentials,
@@ -156,6 +156,7 @@ def reconnect(
             None,
         )
         mailbox.retry_at, mailbox.next_refresh_at = None, moment
+        mailbox.save(update_fields=["settings", "identity"])
         if mailbox.state != State.CONNECTED.value:
             health.move(mailbox, Event.BEGUN, now=moment, text="Sign-in begun")
         health.move(mailbox, Event.AUTHORISED, now=moment, text="Signed in again")
@@ -188,7 +189,9 @@ def disconnect(mailbox: Mailbox, *, user: User | None, door: str) -> None:
     with transaction.atomic():
         forget(mailbox)
         mailbox.refresh_from_db()
-        mailbox.next_refresh_at = mailbox.retry_at = mailbox.refresh_requested_at = None
+        mailbox.next_refresh_at = mailbox.retry_at = None
+        mailbox.refresh_requested_at = mailbox.verification_requested_at = None
+        mailbox.save(update_fields=["refresh_requested_at", "verification_requested_at"])
         health.move(
             mailbox,
             Event.DISCONNECTED,
@@ -233,7 +236,7 @@ def status(mailbox: Mailbox) -> dict[str, Any]:
         "who": mailbox.who,
         "since": mailbox.since,
         "retry_at": mailbox.retry_at,
-        "history": history(mailbox),
+        "history": {**history(mailbox), "gaps": gaps.sentences(mailbox)},
         "last_refresh": mailbox.last_refresh_at,
         "next_refresh": mailbox.next_refresh_at,
         # A password does not expire by itself as far as IMAP tells.

@@ -15,6 +15,12 @@ from threadline.domain.schedule import next_refresh_at, retry_at, spread_of
 from threadline.services.policy import policy_of
 from threadline.storage.models import ConnectionEvent, Mailbox
 
+# What is written when the connection moves. The rest of a mailbox is others' to change while a refresh runs: its lease,
+# and what people ask for meanwhile.
+OF_THE_CONNECTION = (
+    "state", "cause", "certain", "who", "since", "retry_at", "answer", "failures", "first_failed_at", "last_failed_at",
+    "rejected_at", "last_refresh_at", "next_refresh_at", "history_complete_at", "gap_since",
+)  # fmt: skip
 STOPPED = {State.REAUTHORISE, State.ADMIN_NEEDED, State.INTERRUPTED, State.DISCONNECTED}
 ADMIN_PROBE = timedelta(hours=6)  # how often we look whether an administrator has acted
 
@@ -61,7 +67,7 @@ def move(
     mailbox.state, mailbox.cause, mailbox.certain = after.value, cause.value if cause else "", certain
     mailbox.who = _who(after, cause).value
     mailbox.answer = answer[:2000]
-    mailbox.save()
+    mailbox.save(update_fields=OF_THE_CONNECTION)
     if changed:
         ConnectionEvent.objects.create(
             mailbox=mailbox,

@@ -90,7 +90,7 @@ def test_a_mended_break_holds_what_was_recovered_and_an_open_one_says_what_fills
     ]  # fmt: skip
     mended = items[3]
     assert mended["is_open"] is False
-    assert mended["title"] == "Interrupted 12–19 May"
+    assert mended["title"] == "Interrupted 12 to 19 May"
     assert mended["lead"] == "1 email recovered"
     assert len(mended["emails"]) == 1  # type: ignore[arg-type]
     mailbox.refresh_from_db()

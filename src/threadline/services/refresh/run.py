@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime
 
 import structlog
 from django.db import DatabaseError
@@ -15,7 +14,7 @@ from threadline.domain.causes import Cause
 from threadline.domain.errors import ProviderError, Transient
 from threadline.providers.contract import Session
 from threadline.providers.mime.pool import Parser
-from threadline.services import health
+from threadline.services import gaps, health
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.elsewhere import take_marks
 from threadline.services.refresh.folders import list_folders
@@ -24,7 +23,7 @@ from threadline.services.refresh.report import Report
 from threadline.services.refresh.work import Work
 from threadline.services.sessions import open_mailbox
 from threadline.storage import leases, search
-from threadline.storage.models import Copy, Gap, Mailbox, Refresh, User
+from threadline.storage.models import Gap, Mailbox, Refresh, User
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +58,7 @@ def refresh(
                 lease=lease,
                 run=run,
                 parser=parser or stack.enter_context(Parser()),
-                gap=_open_gap(mailbox),
+                gap=_gap_to_fill(mailbox, lease),
                 session=opening(mailbox),
                 reopen=lambda: opening(mailbox),
                 report=report,
@@ -113,14 +112,9 @@ def _begin(mailbox: Mailbox, lease: leases.Lease, trigger: str, user: User | Non
         )
 
 
-def _open_gap(mailbox: Mailbox) -> Gap | None:
-    """The gap that this refresh fills, when the mailbox was not synced for a while."""
-    if mailbox.gap_since is None:
-        return None
-    gap, _ = Gap.objects.get_or_create(
-        mailbox=mailbox, began_at=mailbox.gap_since, defaults={"ended_at": now(), "cause": mailbox.cause}
-    )
-    return gap
+def _gap_to_fill(mailbox: Mailbox, lease: leases.Lease) -> Gap | None:
+    with lease.storing():
+        return gaps.begin(mailbox, now=now())
 
 
 def _synchronise(work: Work) -> None:
@@ -160,8 +154,8 @@ def _end(
     search.catch_up()
     with lease.storing():
         if error is None:
-            if work is not None:
-                _close_gap(work, moment)
+            if work is not None and work.gap is not None:
+                gaps.close(mailbox, work.gap, now=moment)
             health.refreshed(mailbox, now=moment)
         else:
             health.failed(mailbox, error, now=moment)
@@ -169,13 +163,3 @@ def _end(
         run.cause, run.sentence = report.cause.value if report.cause else "", report.sentence[:500]
         run.progress, run.report = report.progress("done"), report.as_json()
         run.save()
-
-
-def _close_gap(work: Work, moment: datetime) -> None:
-    if work.gap is None:
-        return
-    work.gap.ended_at = moment
-    work.gap.recovered = Copy.objects.filter(gap=work.gap).count()
-    work.gap.save()
-    work.mailbox.gap_since = None
-    work.mailbox.save(update_fields=["gap_since"])

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from threadline.clock import now
+from threadline.services import gaps
 from threadline.storage.models import Copy, Gap, Mailbox, Person, User
 from threadline.web import times
 from threadline.web.templatetags.threadline import possessive
@@ -42,9 +43,9 @@ def between(
     rows = Gap.objects.filter(mailbox_id__in=by_id, ended_at__gte=oldest)
     if newest is not None:
         rows = rows.filter(began_at__lte=newest)
-    gaps = [gap for gap in rows.order_by("-began_at")[:MOST] if opened.get(gap.mailbox_id) != gap.began_at]
-    here = _on_profile([gap.pk for gap in gaps], person)
-    drawn = [_mended(gap, by_id[gap.mailbox_id], here.get(gap.pk, 0), person, user) for gap in gaps]
+    mended = [gap for gap in rows.order_by("-began_at")[:MOST] if opened.get(gap.mailbox_id) != gap.began_at]
+    here = _on_profile([gap.pk for gap in mended], person)
+    drawn = [_mended(gap, by_id[gap.mailbox_id], here.get(gap.pk, 0), person, user) for gap in mended]
     for pk, since in opened.items():
         if since >= oldest and (newest is None or since <= newest):
             drawn.append(_open(by_id[pk], since, user))
@@ -58,7 +59,7 @@ def _on_profile(gap_ids: Collection[int], person: Person) -> dict[int, int]:
 
 
 def _mended(gap: Gap, mailbox: Mailbox, here: int, person: Person, user: User) -> Interval:
-    recovered = f"{gap.recovered:,} email{'' if gap.recovered == 1 else 's'} recovered" if gap.recovered else ""
+    recovered = gaps.recovered(gap.recovered) if gap.recovered else ""
     if recovered:
         whose = possessive(person.name.split(" ", 1)[0])
         text = f", {f'{here:,}' if here else 'none'} of them {whose}. This break is filled."
@@ -67,7 +68,7 @@ def _mended(gap: Gap, mailbox: Mailbox, here: int, person: Person, user: User) -
     item = {
         "type": "break",
         "is_open": False,
-        "title": f"Interrupted {span(gap.began_at, gap.ended_at)}",
+        "title": gaps.interrupted(times.local_day(gap.began_at), times.local_day(gap.ended_at), times.local_day(now())),
         "lead": recovered,
         "text": text,
         "url": _what_happened(mailbox, user),

@@ -7,18 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from threadline import clock
-from threadline.services import health
+from threadline.services import gaps, health
 from threadline.services.connect import history
 from threadline.storage.models import Mailbox, User
 from threadline.web.settings.events import recent, result_of
 from threadline.web.settings.known import Known, Line, known_of, lines_of
 from threadline.web.templatetags.threadline import when
 from threadline.web.thread_by_day import Break
-from threadline.web.times import MONTHS, day, inline
+from threadline.web.times import day, inline
 
 URGENCY = ("interrupted", "reauthorise", "admin_needed", "connecting", "delayed", "connected", "disconnected")
 PROVIDERS = {"imap": "IMAP", "gmail": "Gmail", "graph": "Microsoft 365"}
@@ -181,21 +182,15 @@ def acts_of(mailbox: Mailbox) -> tuple[dict[str, Any] | None, list[dict[str, Any
 
 def sentence_of_line(mailbox: Mailbox, breaks: Sequence[Break]) -> str:
     """The 90-day line in words."""
+    today = timezone.localtime(clock.now()).date()
     said = [
-        f"{_interval(b)} interrupted, filled: {b.recovered:,} email{'' if b.recovered == 1 else 's'} recovered"
+        f"{gaps.interrupted(b.start, b.end, today)}; {gaps.recovered(b.recovered or 0)}"
         for b in breaks
         if not b.is_open
     ][-2:]
     if any(b.is_open for b in breaks) and mailbox.gap_since:
-        said.insert(0, f"Open break since {_day(mailbox.gap_since)}, filled once we are connected again")
+        said.insert(0, gaps.open_sentence(mailbox, mailbox.gap_since))
     return " · ".join(said) or f"No break since it was connected on {_day(mailbox.created_at)}"
-
-
-def _interval(b: Break) -> str:
-    first, last = (f"{end.day} {MONTHS[end.month - 1]}" for end in (b.start, b.end))
-    if b.start == b.end:
-        return first
-    return f"{b.start.day}–{last}" if b.start.month == b.end.month else f"{first} – {last}"
 
 
 def _day(moment: datetime) -> str:

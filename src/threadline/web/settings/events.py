@@ -8,6 +8,9 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
+from django.utils import timezone
+
+from threadline.services import gaps
 from threadline.storage.models import ConnectionEvent, Gap, Mailbox, Refresh, Verification
 
 SHOWN = 6
@@ -41,12 +44,12 @@ def recent(mailbox: Mailbox, limit: int = SHOWN) -> list[Happening]:
     ended = [run for run in runs.order_by("-started_at")[: limit * 4] if run.finished_at not in told]
     checks = mailbox.verifications.order_by("-checked_at")[:limit]
     filled = mailbox.gaps.exclude(began_at=mailbox.gap_since) if mailbox.gap_since else mailbox.gaps.all()
-    gaps = filled.order_by("-ended_at")[:limit]
+    mended = filled.order_by("-ended_at")[:limit]
     found = [
         *map(_event, events),
         *_runs(ended),
         *map(_check, checks),
-        *map(_gap, gaps),
+        *map(_gap, mended),
     ]
     return sorted(found, key=lambda happening: happening.at, reverse=True)[:limit]
 
@@ -105,7 +108,4 @@ def _check(check: Verification) -> Happening:
 
 
 def _gap(gap: Gap) -> Happening:
-    came = f"{gap.recovered:,} email{'' if gap.recovered == 1 else 's'} recovered, none twice"
-    return Happening(
-        gap.ended_at, "shield", "ok", f"The interruption is filled: {came if gap.recovered else 'nothing was missing'}"
-    )
+    return Happening(gap.ended_at, "shield", "ok", gaps.sentence(gap, timezone.get_current_timezone()))
