@@ -1,29 +1,65 @@
-"""The ledger: remote messages that are not held, why, and trying them again."""
+"""The ledger: remote messages that are not held, why, what is known of them, and trying them again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from threadline.clock import now
-from threadline.services.errors import NotFound
-from threadline.storage.models import Company, LedgerEntry
+from threadline.domain.folders import Role
+from threadline.providers.contract import Content, RemoteFolder, RemoteItem
+from threadline.providers.mime.block import header_block
+from threadline.providers.mime.pool import ParseFailure, Parser
+from threadline.services.errors import Conflict, NotFound
+from threadline.services.sessions import open_mailbox
+from threadline.storage.models import Company, LedgerEntry, Mailbox
 
 REASONS = {
     "unreadable_at_server": "The mail server lists this email but does not hand it out.",
     "crashed": "Reading this email stopped the reader, three times.",
     "timed_out": "Reading this email took too long, three times.",
     "out_of_memory": "Reading this email needed too much memory, three times.",
+    "erased": "This email was erased on request and is kept out on purpose.",
+    "retention": "This email is older than your company keeps emails, so it is kept out on purpose.",
 }
+LONGEST_HEADER = 256 * 1024  # of a header that is only read to name an email
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What names an email that could not be read; "" where it is not known."""
+
+    message_id: str = ""
+    subject: str = ""
+    sender: str = ""
+
+
+NAMELESS = Heading()
+
+
+def heading_of(parser: Parser, item: RemoteItem, raw: bytes) -> Heading:
+    """Reads the header alone, in the parser's process: what made the whole message deadly may stand in it."""
+    block = header_block(raw)[:LONGEST_HEADER]
+    [parsed] = parser.parse_many([Content(item=item, raw=block, whole=False)])
+    if isinstance(parsed, ParseFailure):
+        return NAMELESS
+    sender = parsed.sender[0] if parsed.sender else None
+    return Heading(parsed.message_id or "", parsed.subject, (sender.name or sender.address) if sender else "")
 
 
 def entries(company: Company) -> QuerySet[LedgerEntry]:
-    return (
-        LedgerEntry.objects.filter(mailbox__company=company)
-        .select_related("mailbox", "folder")
-        .order_by("-first_at", "pk")
-    )
+    return newest_first(LedgerEntry.objects.filter(mailbox__company=company))
+
+
+def newest_first(found: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+    return found.select_related("mailbox", "folder").defer("raw").order_by("-first_at", "pk")
+
+
+def count(mailbox: Mailbox) -> int:
+    return LedgerEntry.objects.filter(mailbox=mailbox).count()
 
 
 def entry(company: Company, entry_id: int) -> LedgerEntry:
@@ -34,15 +70,30 @@ def entry(company: Company, entry_id: int) -> LedgerEntry:
 
 
 def retry(found: LedgerEntry) -> None:
-    """Make the next refresh try this email again, and forget the cursor that would skip it."""
+    """Make the next refresh try this email again: it looks at every entry that is due, whatever its cursor says."""
+    if found.next_try_at is None:
+        raise Conflict("This email is kept out on purpose, so it is not fetched again.")
     found.next_try_at = now()
     found.save(update_fields=["next_try_at"])
+
+
+def stream_raw(found: LedgerEntry) -> Iterator[bytes]:
+    """The whole email: what was kept of it, or as the server has it now. Raises the provider's errors."""
+    kept = bytes(found.raw) if found.raw is not None else b""
+    # Of a large email only the header was fetched, and so only that was kept.
+    if kept[len(header_block(kept)) :].strip():
+        yield kept
+        return
     folder = found.folder
-    folder.cursor = None
-    folder.save(update_fields=["cursor"])
+    remote = RemoteFolder(folder.remote_name, folder.name, Role(folder.role), folder.special_use)
+    with open_mailbox(found.mailbox) as session:
+        yield from session.stream_raw(remote, found.generation, found.remote_id)
 
 
 def sentence(found: LedgerEntry) -> str:
+    """Why it is not held. Of what the server does not hand out, the refusal itself says more."""
+    if found.reason == "unreadable_at_server" and found.detail:
+        return found.detail
     return REASONS.get(found.reason, "This email could not be stored.")
 
 
