@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import close_old_connections, connection
-from django.db.models import Q
+from django.db.models import F, Q
 
 from threadline.clock import now
 from threadline.domain.connection import State
@@ -23,7 +23,7 @@ from threadline.providers.mime.pool import Parser
 from threadline.services import link
 from threadline.services.refresh import refresh
 from threadline.services.refresh.ask import NOT_REFRESHABLE
-from threadline.services.verify import verify
+from threadline.services.verify import latest, verify
 from threadline.storage import leases, search
 from threadline.storage.models import Company, Mailbox
 
@@ -105,10 +105,12 @@ class Worker:
         return True
 
     def start_verifications(self) -> bool:
-        """Once a day, at a quiet hour; the first time as soon as the first load is complete."""
+        """Those asked for; else once a day, at a quiet hour; the first time as soon as the first load is complete."""
         started = False
-        loaded = Mailbox.objects.filter(state=State.CONNECTED.value, history_complete_at__isnull=False)
-        for mailbox in loaded.exclude(pk__in=self._busy).select_related("company"):
+        loaded = Q(state=State.CONNECTED.value, history_complete_at__isnull=False)
+        asked = Q(verification_requested_at__isnull=False) & ~Q(state__in=NOT_REFRESHABLE)
+        mailboxes = Mailbox.objects.filter(loaded | asked).exclude(pk__in=self._busy).select_related("company")
+        for mailbox in mailboxes.order_by(F("verification_requested_at").asc(nulls_last=True), "pk"):
             if not self._free():
                 break
             if self._verification_is_due(mailbox):
@@ -118,13 +120,18 @@ class Worker:
 
     def _verification_is_due(self, mailbox: Mailbox) -> bool:
         moment = now()
+        if mailbox.verification_requested_at is not None:
+            return not leases.is_held(mailbox)  # a refresh is under way: then its turn comes
         if moment < self._not_verified_before.get(mailbox.pk, moment):
             return False
-        last = mailbox.verifications.order_by("-checked_at").values_list("checked_at", flat=True).first()
+        last = latest(mailbox)
         if last is None:
             return True
+        since = moment - last.checked_at
+        if not last.complete and since >= VERIFY_AGAIN and (mailbox.last_refresh_at or moment) > last.checked_at:
+            return True  # a refresh was to bring the rest: has it?
         quiet = moment.astimezone(mailbox.company.zone).hour in QUIET_HOURS
-        return moment - last >= (VERIFY_EVERY if quiet else 2 * VERIFY_EVERY)
+        return since >= (VERIFY_EVERY if quiet else 2 * VERIFY_EVERY)
 
     def index(self) -> bool:
         """Index what a killed refresh left in the queue."""
@@ -167,18 +174,31 @@ class Worker:
 
     def _verify(self, mailbox: Mailbox) -> None:
         self._not_verified_before[mailbox.pk] = now() + VERIFY_AGAIN
+        waits = False
         try:
             check = verify(mailbox.pk)
             log.info("verified", mailbox=mailbox.pk, complete=check.complete)
         except leases.Busy:
+            waits = True
             log.info("verification waits for a refresh", mailbox=mailbox.pk)
         except ProviderError as error:
             # The state of the connection is the refresh's to judge; it meets the same trouble at its next turn.
             log.warning("verification not possible", mailbox=mailbox.pk, cause=error.cause.value)
+            self._refresh_instead(mailbox)
         except Exception:
             log.exception("verification failed", mailbox=mailbox.pk)
         finally:
+            if not waits and mailbox.verification_requested_at is not None:
+                asked = Mailbox.objects.filter(pk=mailbox.pk)
+                asked.filter(verification_requested_at=mailbox.verification_requested_at).update(
+                    verification_requested_at=None
+                )
             connection.close()
+
+    def _refresh_instead(self, mailbox: Mailbox) -> None:
+        """Who asked for a check that is not possible learns why from a refresh."""
+        if mailbox.verification_requested_at is not None:
+            Mailbox.objects.filter(pk=mailbox.pk, refresh_requested_at=None).update(refresh_requested_at=now())
 
     def _parser(self) -> Parser:
         """Each thread keeps its own parser process over refreshes."""

@@ -6,17 +6,20 @@ or unexpected was looked up again by its id before it counts (I12). Missing ones
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from threadline.clock import now
+from threadline.domain.connection import State
 from threadline.domain.facts import Where
 from threadline.providers.contract import RemoteFolder, RemoteItem, Session
 from threadline.providers.mime.parse import headers_only
 from threadline.providers.mime.pool import Parser
+from threadline.services.errors import Conflict
+from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.folders import list_folders
 from threadline.services.refresh.load import load_folder, load_items
@@ -71,6 +74,7 @@ class Check:
 
 def verify(mailbox_id: int, *, opening: Callable[[Mailbox], Session] = open_mailbox) -> Check:
     """Compare, repair and keep the result. Raises the provider's errors, and `leases.Busy` during a refresh."""
+    began = now()
     with leases.hold(mailbox_id) as lease, Parser() as parser, ExitStack() as stack:
         mailbox = Mailbox.objects.select_related("company").get(pk=mailbox_id)
         work = Work(
@@ -92,7 +96,19 @@ def verify(mailbox_id: int, *, opening: Callable[[Mailbox], Session] = open_mail
         check = Check(now(), tuple(checks))
         with lease.storing():
             _keep(mailbox, check)
+            if not check.complete:
+                _fetch_again(work, check)
+            asked = Mailbox.objects.filter(pk=mailbox_id, verification_requested_at__lte=began)
+            asked.update(verification_requested_at=None)
     return check
+
+
+def _fetch_again(work: Work, check: Check) -> None:
+    """What could not be repaired at once is the next refresh's to bring: at once, and by comparing all ids."""
+    names = [folder.name for folder in check.folders if not folder.complete]
+    Folder.objects.filter(mailbox=work.mailbox, name__in=names).update(cursor=None)
+    connected = Mailbox.objects.filter(pk=work.mailbox.pk, state=State.CONNECTED.value)
+    connected.filter(next_refresh_at__gt=check.checked_at).update(next_refresh_at=check.checked_at)
 
 
 def _keep(mailbox: Mailbox, check: Check) -> None:
@@ -129,11 +145,14 @@ def _check(work: Work, folder: Folder) -> FolderCheck:
         held_now, ledger_now = _held(folder), _in_ledger(folder)
         check.repaired = sum(item.remote_id in held_now for item, _ in items)
         held, ledger = held_now, ledger_now
-    unexpected = held - listing.ids
+    there = _still_there(work.session, remote, listing.generation, held - listing.ids)
+    check.on_server += len(there)
+    listed = listing.ids | there
+    unexpected = held - listed
     if unexpected:
         work.departed.setdefault(folder.pk, set()).update(unexpected)
         check.unexpected = _described(folder, unexpected)
-    check.held, check.ledger = len(held & listing.ids), len((ledger - held) & listing.ids)
+    check.held, check.ledger = len(held & listed), len((ledger - held) & listed)
     return check
 
 
@@ -166,6 +185,13 @@ def _look_up(
     return [(item, headers_only(block).message_id) for item, block in session.headers(remote, generation, wanted)]
 
 
+def _still_there(session: Session, remote: RemoteFolder, generation: str, ids: Collection[str]) -> frozenset[str]:
+    """Which of the ids that the listing left out exist all the same: a server's search may lag behind."""
+    if not ids:
+        return frozenset()
+    return frozenset(item.remote_id for item, _ in session.headers(remote, generation, sorted(ids)))
+
+
 def _described(folder: Folder, ids: Iterable[str]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     wanted = sorted(ids)
@@ -178,6 +204,22 @@ def _described(folder: Folder, ids: Iterable[str]) -> list[dict[str, Any]]:
             for remote_id, message_id in copies.values_list("remote_id", "message__message_id")
         ]
     return rows
+
+
+def sentence(check: Verification) -> str:
+    """ "1,204 of 1,204 accounted for", and where that is not all, what happens with the rest."""
+    said = f"{check.accounted_for:,} of {check.on_server:,} accounted for"
+    missing = max(0, check.on_server - check.accounted_for)
+    if check.complete or not missing:
+        return said
+    return f"{said}; {missing:,} {'is' if missing == 1 else 'are'} being fetched again"
+
+
+def ask_for(mailbox: Mailbox) -> None:
+    """Note that this mailbox shall be verified now. Asking twice is asking once."""
+    if mailbox.state in NOT_REFRESHABLE:
+        raise Conflict("This mailbox is not connected. Connect it again first; then it is checked by itself.")
+    Mailbox.objects.filter(pk=mailbox.pk, verification_requested_at=None).update(verification_requested_at=now())
 
 
 def latest(mailbox: Mailbox) -> Verification | None:
