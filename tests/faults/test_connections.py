@@ -93,7 +93,7 @@ def test_a_corrupted_byte_ends_in_a_state_and_the_next_refresh_makes_it_whole(wo
             again(mailbox)
             assert_nothing_is_doubled()
         again(mailbox)
-        seen = {uid for uid in dovecot.snapshot(ALICE)["INBOX"].messages}
+        seen = set(dovecot.snapshot(ALICE)["INBOX"].messages)
         held = mailbox.copies.filter(where="here", folder__role="inbox").values_list("remote_id", flat=True)
         assert {int(uid) for uid in held} == seen
 

@@ -41,6 +41,7 @@ def interrupted(mailbox: Mailbox, number: int) -> bool:
         try:
             again(mailbox)
         except OperationalError:
+            Mailbox.objects.update(lease_until=None)  # the release failed too, so on PostgreSQL its time has to pass
             return True
     assert len(tried) < number
     return False
