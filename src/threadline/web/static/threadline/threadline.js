@@ -150,7 +150,6 @@
   function opened(pane, path) {
     select(path);
     pane.closest(".mail").classList.add("is-reading");
-    find(".mail-list > h1")?.setAttribute("aria-level", "2"); // the subject is the page's heading now
     pane.scrollTop = 0;
     if (matchMedia("(max-width: 1080px)").matches) scrollTo(0, 0);
     document.title = (find("h1", pane)?.textContent.trim() || "Email") + " · Threadline";
