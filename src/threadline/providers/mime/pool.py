@@ -57,10 +57,15 @@ class Parser:
         with self._lock:
             self._end()
 
+    def start(self) -> None:
+        """Let the child start, without waiting for it: mail to be read is on its way."""
+        with self._lock:
+            self._running()
+
     @property
     def child_pid(self) -> int | None:
         """The running child, None when none was needed yet."""
-        return self._process.pid if self._process else None
+        return self._process.pid if self._process and self._process.ready else None
 
     def parse_many(self, contents: Sequence[Content]) -> list[ParsedMessage | ParseFailure]:
         """One answer per message, in the same order. Raises ParserUnavailable when no child can be started."""
@@ -117,12 +122,15 @@ class Parser:
     def _attempt(self, tasks: Sequence[frames.Task], seconds: float) -> Outcome:
         if self._process is not None and self._process.handled >= _PROCESS_TASKS:
             self._end()
-        if self._process is None:
-            self._process = Process(self._memory_limit, self._seconds)
-        outcome = self._process.run(tasks, seconds)
+        outcome = self._running().run(tasks, seconds)
         if outcome.reason is not None:
             self._process = None
         return outcome
+
+    def _running(self) -> Process:
+        if self._process is None:
+            self._process = Process(self._memory_limit, self._seconds)
+        return self._process
 
     def _end(self) -> None:
         if self._process is not None:

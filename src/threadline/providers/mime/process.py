@@ -49,7 +49,7 @@ class Outcome:
 
 
 class Process:
-    """A running child. After an outcome with a reason it is dead and its object is of no more use."""
+    """A child that runs, or is about to. After an outcome with a reason it is dead and its object is of no more use."""
 
     def __init__(self, memory_limit: int, seconds: float) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the child
@@ -73,7 +73,7 @@ class Process:
                 fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._received = bytearray()
         self.handled = 0
-        self._wait_until_ready()
+        self.ready = False
 
     @property
     def pid(self) -> int:
@@ -81,6 +81,8 @@ class Process:
 
     def run(self, tasks: Sequence[frames.Task], seconds: float) -> Outcome:
         """The answers to all tasks, within `seconds` for all of them together."""
+        if not self.ready:
+            self._wait_until_ready()
         outcome = Outcome()
         deadline = time.monotonic() + seconds
         payload = _encode(tasks)
@@ -108,10 +110,10 @@ class Process:
 
     def _wait_until_ready(self) -> None:
         try:
-            ready = self._receive(time.monotonic() + _START_SECONDS) == frames.READY
+            self.ready = self._receive(time.monotonic() + _START_SECONDS) == frames.READY
         except (OSError, EOFError):
-            ready = False
-        if not ready:
+            self.ready = False
+        if not self.ready:
             reason = self._cause_of_death()
             raise ParserUnavailable(f"The process that reads emails did not start ({reason.value}).")
 

@@ -9,7 +9,7 @@ transaction (I8), and memory holds one batch (I9).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -23,7 +23,9 @@ from threadline.domain.visibility import decided_time
 from threadline.providers.contract import ChangePage, Content, FetchFailure, Held, RemoteFolder, RemoteItem
 from threadline.providers.mime.pool import ParseFailure
 from threadline.services import link
+from threadline.services.ledger import NAMELESS, Heading, heading_of
 from threadline.services.refresh import narrow, renumbering
+from threadline.services.refresh.ahead import one_ahead
 from threadline.services.refresh.rebind import rebind
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
@@ -45,7 +47,7 @@ class Batch:
     """What came of one batch of items, ready to be stored in one transaction."""
 
     arrivals: list[Arrival] = field(default_factory=list)
-    failures: list[tuple[RemoteItem, str, str, bytes | None]] = field(default_factory=list)
+    failures: list[tuple[RemoteItem, str, str, bytes | None, Heading]] = field(default_factory=list)
     gone: int = 0  # listed, and gone when asked for
     error: ProviderError | None = None  # what ended the fetch early; what came before it is stored all the same
 
@@ -150,8 +152,11 @@ def load_items(
     """
     batches = list(_plan(items))
     gone = 0
-    for number, planned in enumerate(batches, start=1):
-        batch = _read(work, folder, remote, generation, planned)
+    work.parser.start()
+    read = _read_each(work, folder, remote, generation, batches)
+    if len(batches) > 1:
+        read = one_ahead(read, meanwhile=lambda: work.keep_alive(folder.name))
+    for number, batch in enumerate(read, start=1):
         gone += batch.gone
         with work.storing(folder.name):
             _store(work, folder, generation, batch, report)
@@ -175,6 +180,16 @@ def _plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
         expected += size
     if batch:
         yield batch
+
+
+def _read_each(
+    work: Work, folder: Folder, remote: RemoteFolder, generation: str, batches: Sequence[Sequence[RemoteItem]]
+) -> Iterator[Batch]:
+    for planned in batches:
+        batch = _read(work, folder, remote, generation, planned)
+        yield batch
+        if batch.error is not None:
+            return
 
 
 def _read(work: Work, folder: Folder, remote: RemoteFolder, generation: str, items: Sequence[RemoteItem]) -> Batch:
@@ -201,7 +216,7 @@ def _note_failure(batch: Batch, failure: FetchFailure) -> None:
     if isinstance(failure.error, MessageGone):
         batch.gone += 1
     else:
-        batch.failures.append((failure.item, "unreadable_at_server", str(failure.error), None))
+        batch.failures.append((failure.item, "unreadable_at_server", str(failure.error), None, NAMELESS))
 
 
 def _parse(work: Work, folder: Folder, generation: str, contents: list[Content], batch: Batch) -> None:
@@ -210,7 +225,8 @@ def _parse(work: Work, folder: Folder, generation: str, contents: list[Content],
     for content, parsed in zip(contents, work.parser.parse_many(contents), strict=True):
         if isinstance(parsed, ParseFailure):
             raw = content.raw if len(content.raw) <= INLINE_RAW else None
-            batch.failures.append((content.item, parsed.reason.value, f"tried {parsed.attempts} times", raw))
+            heading = heading_of(work.parser, content.item, content.raw)
+            batch.failures.append((content.item, parsed.reason.value, f"tried {parsed.attempts} times", raw, heading))
         else:
             batch.arrivals.append(arrival_of(folder, generation, content, parsed))
 
@@ -233,8 +249,8 @@ def arrival_of(folder: Folder, generation: str, content: Content, parsed: Parsed
 def _store(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> None:
     moment = now()
     stored = store(work.company.pk, folder, batch.arrivals, now=moment, gap=work.gap)
-    for item, reason, detail, raw in batch.failures:
-        record_failure(folder, generation, item, reason, detail, raw, now=moment)
+    for item, reason, detail, raw, heading in batch.failures:
+        record_failure(folder, generation, item, reason, detail, raw, now=moment, heading=heading)
     report.new += stored.copies
     report.fetched += len(batch.arrivals) + len(batch.failures) + batch.gone
     report.ledger += len(batch.failures)
@@ -250,6 +266,7 @@ def record_failure(
     raw: bytes | None,
     *,
     now: datetime,
+    heading: Heading = NAMELESS,
 ) -> None:
     """Write the ledger entry of a message that could not be stored, or count one more attempt on it."""
     entry, created = LedgerEntry.objects.get_or_create(
@@ -263,12 +280,15 @@ def record_failure(
             "first_at": now,
             "next_try_at": now + LEDGER_RETRY,
             "raw": raw,
+            **asdict(heading),
         },
     )
     if not created:
         entry.reason, entry.detail, entry.attempts = reason, detail, entry.attempts + 1
         entry.next_try_at = now + LEDGER_RETRY * min(entry.attempts, 28)
         entry.raw = raw or entry.raw
+        if heading != NAMELESS:
+            entry.message_id, entry.subject, entry.sender = heading.message_id, heading.subject, heading.sender
         entry.save()
 
 
@@ -336,17 +356,22 @@ def try_ledger_again(work: Work, folder: Folder, report: FolderReport) -> None:
         entries.filter(generation=folder.generation, remote_id__in=ids).update(next_try_at=now() + LEDGER_RETRY)
     for remote_id in ids:
         if remote_id in listed.ids:
-            items = _described(work, remote, listed.generation, remote_id)
+            items = _described(work, folder, remote, listed.generation, remote_id)
             load_items(work, folder, remote, listed.generation, items, report)
 
 
-def _described(work: Work, remote: RemoteFolder, generation: str, remote_id: str) -> list[RemoteItem]:
+def _described(work: Work, folder: Folder, remote: RemoteFolder, generation: str, remote_id: str) -> list[RemoteItem]:
     """The item as the server describes it now; nothing of it is known where even that breaks the connection."""
     try:
-        found = [item for item, _ in work.session.headers(remote, generation, [remote_id])]
+        headers = list(work.session.headers(remote, generation, [remote_id]))
     except Transient as error:
         if not narrow.is_break(error):
             raise
         work.reconnect(error)
-        found = []
-    return found or [RemoteItem(remote_id, 0, None)]
+        return [RemoteItem(remote_id, 0, None)]
+    for item, block in headers:
+        heading = heading_of(work.parser, item, block)
+        with work.storing(folder.name):
+            entries = LedgerEntry.objects.filter(folder=folder, generation=generation, remote_id=remote_id)
+            entries.update(**asdict(heading))
+    return [item for item, _ in headers] or [RemoteItem(remote_id, 0, None)]

@@ -1,0 +1,37 @@
+"""Reading one batch ahead: while one is stored, the next is fetched and parsed.
+
+Storing is this process's work, fetching the server's and parsing the parser's, so a thread that mostly waits for both
+is enough to keep all of them busy. At most one batch waits, so memory holds two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from django.db import connections
+
+T = TypeVar("T")
+LOOK_UP_SECONDS = 1.0
+
+
+def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None]) -> Iterator[T]:
+    """The items, each made in a thread while the one before it is used.
+
+    `meanwhile` is called now and then while we wait for one. What their maker raises is raised here, in its place.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
+        try:
+            coming = thread.submit(next, items, None)
+            while (item := _result(coming, meanwhile)) is not None:
+                coming = thread.submit(next, items, None)
+                yield item
+        finally:
+            thread.submit(connections.close_all)
+
+
+def _result(coming: Future[T | None], meanwhile: Callable[[], None]) -> T | None:
+    while not wait([coming], timeout=LOOK_UP_SECONDS).done:
+        meanwhile()
+    return coming.result()
