@@ -2,7 +2,7 @@
 
 Profiles: `mixed` is an office worker's mailbox (35 % plain text, 35 % with an HTML alternative, 15 % newsletters of 30
 to 100 kB, 10 % with attachments of 0.2 to 2 MB, 5 % invitations, bounces and inline pictures; one in four was sent by
-the owner). `small` is text of 2 to 3 kB. Every mail carries a reference number as a word of its own, to be searched for.
+the owner). `small` is text of 2 to 3 kB. Every mail carries a reference number, a word of its own to be searched for.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _pages(count: int) -> list[dict[str, Any]]:
     user = User.objects.get()
     user.role = "admin"
     user.save()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     inbox = f"/emails/{mailbox.pk}/inbox/"
     profile = f"/people/{Link.objects.values_list('person_id', flat=True).latest('pk')}/"
     pages: dict[str, tuple[Callable[[int], str], int]] = {
@@ -77,7 +77,7 @@ def _pages(count: int) -> list[dict[str, Any]]:
         "search for a word in every tenth email": (lambda _: f"{inbox}?q=tenth", 150),
         "People": (lambda _: "/people/", 50),
         "a profile": (lambda _: profile, 50),
-        "the company's mailboxes": (lambda _: "/company/mailboxes/", 50),
+        "the company's mailboxes": (lambda _: "/company/", 50),
     }
     found = []
     for name, (address, limit) in pages.items():
