@@ -101,11 +101,11 @@ def refresh(scale: Scale) -> Iterator[Figure]:
                         f"nothing new: {name}, on the wire",
                         "kB",
                         (kilobytes,),
-                        "under 4 (two folders)" if ours else "",
+                        "under 2 a folder" if ours else "",
                     )
                     trips = float(proxy.round_trips)
                     yield Figure(
-                        scene, f"nothing new: {name}, round trips", "", (trips,), "" if not ours else "see below"
+                        scene, f"nothing new: {name}, round trips", "", (trips,), "at most 3 a folder" if ours else ""
                     )
                 word = server.deliver(mailbox, 10)
                 proxy.reset_counts()
