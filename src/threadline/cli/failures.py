@@ -56,10 +56,11 @@ def _of_the_store(error: BaseException) -> tuple[int, str, str] | None:
         return FAILED, f"{error.filename} cannot be used: {error.strerror}.", ""
     if "django.db" not in sys.modules:
         return None
-    from django.db import OperationalError
+    from django.db import DatabaseError, OperationalError
 
-    if isinstance(error, OperationalError):
-        _write_traceback(error)  # the disk is full, or it is ours: a statement that no store takes
+    if isinstance(error, OperationalError) or type(error) is DatabaseError:
+        # The disk is full, a file is damaged, or it is ours: a statement that no store takes.
+        _write_traceback(error)
         return FAILED, f"The store cannot be used: {_sentence(str(error))} What was done before it stays.", ""
     return None
 

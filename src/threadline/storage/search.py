@@ -68,14 +68,16 @@ def prepare(**_: object) -> None:
 
 @contextmanager
 def _file() -> Iterator[sqlite3.Connection]:
-    index = sqlite3.connect(settings.SEARCH_STORE, timeout=30, isolation_level=None)
-    try:
-        index.execute("PRAGMA journal_mode=WAL")
-        # Derived data: after a power cut it may lag behind, and the watermark, in the same file, lags with it.
-        index.execute("PRAGMA synchronous=NORMAL")
-        yield index
-    finally:
-        index.close()
+    """The index file; its errors are the store's errors."""
+    with connection.wrap_database_errors:
+        index = sqlite3.connect(settings.SEARCH_STORE, timeout=30, isolation_level=None)
+        try:
+            index.execute("PRAGMA journal_mode=WAL")
+            # Derived data: after a power cut it may lag behind, and the watermark, in the same file, lags with it.
+            index.execute("PRAGMA synchronous=NORMAL")
+            yield index
+        finally:
+            index.close()
 
 
 def catch_up(*, at_least: int = 1) -> int:
