@@ -17,7 +17,7 @@ from threadline.web.start import urls as start
 
 SECTIONS = (settings_urls, company, start)
 OPEN = {"set_up", "home", "parts"}  # not behind the sign-in, or only leading on
-POST_ONLY = {"mailbox_refresh", "company_user", "demo_make"}
+POST_ONLY = {"mailbox_refresh", "mailbox_check", "company_user", "demo_make"}
 DEMO = {"demo", "demo_make"}
 PATTERNS: list[URLPattern] = [pattern for section in SECTIONS for pattern in section.urlpatterns]
 NAMES = [str(pattern.name) for pattern in PATTERNS]

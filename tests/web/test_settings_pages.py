@@ -14,7 +14,7 @@ from tests.web.visiting import mailbox_of, notices, words
 from threadline.clock import now
 from threadline.domain.connection_states import State
 from threadline.services.verify import verify
-from threadline.storage.models import ConnectionEvent, Copy, Gap, Refresh, Secret
+from threadline.storage.models import ConnectionEvent, Copy, Gap, Refresh, Secret, Verification
 from threadline.web.settings.cards import URGENCY, acts_of
 from threadline.web.settings.events import recent
 
@@ -207,3 +207,48 @@ def test_an_administrator_sees_and_mends_a_colleagues_connection_but_never_its_m
     assert "You see the connection of this mailbox, never its mail" in page
     assert "Open its emails" not in page
     assert "Open its emails" in words(bob.get(reverse("mailbox", args=[mailbox.pk])))
+
+
+def test_check_now_asks_for_a_comparison_and_shows_that_it_runs_and_what_it_found(
+    world: World, dovecot: Dovecot, alice: Client
+) -> None:
+    mailbox = world.connect(dovecot)
+    dovecot.deliver(world.alice.email, mail(1))
+    run(mailbox)
+    page = words(alice.get(reverse("settings")))
+    assert "Accounted for not checked yet" in page
+    assert "Check now" in page
+    response = alice.post(reverse("mailbox_check", args=[mailbox.pk]), follow=True)
+    assert "Checking" in words(response)
+    assert "Comparing every email" in words(response)
+    progress = reverse("mailbox_progress", args=[mailbox.pk])
+    assert "HX-Refresh" not in alice.get(progress, headers={"HX-Request": "true"}).headers
+    verify(mailbox.pk)  # what the worker does with it
+    assert alice.get(progress, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+    page = words(alice.get(reverse("mailbox", args=[mailbox.pk])))
+    assert "Accounted for 1 of 1, checked" in page
+    assert "Comparing" not in page
+
+
+def test_a_mailbox_that_is_not_connected_is_not_checked(world: World, alice: Client) -> None:
+    mailbox = mailbox_of(world.alice, state="disconnected", who="you")
+    response = alice.post(reverse("mailbox_check", args=[mailbox.pk]), follow=True)
+    assert "not connected" in notices(response)
+
+
+def test_what_is_not_accounted_for_is_said_plainly_wherever_it_is_looked_for(world: World, alice: Client) -> None:
+    mailbox = mailbox_of(world.alice)
+    Verification.objects.create(
+        mailbox=mailbox, checked_at=now() - timedelta(days=1), complete=True, on_server=1204, accounted_for=1204,
+        folders=[],
+    )  # fmt: skip
+    Verification.objects.create(
+        mailbox=mailbox, checked_at=now(), complete=False, on_server=1204, accounted_for=1203, folders=[]
+    )
+    card = words(alice.get(reverse("settings")))
+    assert "Accounted for 1,203 of 1,204; 1 is being fetched again, checked" in card
+    assert "1,203 of 1,204 accounted for; 1 is being fetched again" in card  # and in the history, with those before
+    assert "1,204 of 1,204 accounted for" in card
+    emails = words(alice.get(reverse("folder", args=[mailbox.pk, "inbox"])))
+    assert "1,203 of 1,204 accounted for; 1 is being fetched again, checked" in emails
+    assert "1,203 of 1,204 1 is being fetched again checked" in words(alice.get(reverse("company")))

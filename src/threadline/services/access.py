@@ -86,8 +86,13 @@ def copy_for(user: User, message: Message) -> Copy | None:
     return next(iter(own or copies), None)
 
 
+def ledger_of(user: User) -> QuerySet[LedgerEntry]:
+    """What could not be stored of this user's own mailboxes."""
+    return LedgerEntry.objects.filter(mailbox__owner=user)
+
+
 def ledger_entry_for(user: User, entry_id: int) -> LedgerEntry:
-    entry = LedgerEntry.objects.filter(mailbox__owner=user, pk=entry_id).first()
+    entry = ledger_of(user).select_related("mailbox", "folder").filter(pk=entry_id).first()
     if entry is None:
         raise NotFound("There is no such entry here.")
     return entry

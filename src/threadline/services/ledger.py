@@ -25,7 +25,8 @@ REASONS = {
     "erased": "This email was erased on request and is kept out on purpose.",
     "retention": "This email is older than your company keeps emails, so it is kept out on purpose.",
 }
-LONGEST_HEADER = 256 * 1024  # of a header that is only read to name an email
+_NAMING = (b"from:", b"subject:", b"message-id:")
+LONGEST_LINE, MOST_LINES = 2_000, 30  # of the fields that name an email
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,23 @@ NAMELESS = Heading()
 
 
 def heading_of(parser: Parser, item: RemoteItem, raw: bytes) -> Heading:
-    """Reads the header alone, in the parser's process: what made the whole message deadly may stand in it."""
-    block = header_block(raw)[:LONGEST_HEADER]
-    [parsed] = parser.parse_many([Content(item=item, raw=block, whole=False)])
+    """Reads the fields that name an email and no other: what makes reading the whole header deadly stands elsewhere."""
+    [parsed] = parser.parse_many([Content(item=item, raw=_naming_fields(raw), whole=False)])
     if isinstance(parsed, ParseFailure):
         return NAMELESS
     sender = parsed.sender[0] if parsed.sender else None
     return Heading(parsed.message_id or "", parsed.subject, (sender.name or sender.address) if sender else "")
+
+
+def _naming_fields(raw: bytes) -> bytes:
+    kept: list[bytes] = []
+    naming = False
+    for line in header_block(raw).split(b"\n"):
+        if not line.startswith((b" ", b"\t")):
+            naming = line[:12].lower().startswith(_NAMING)
+        if naming:
+            kept.append(line.rstrip(b"\r")[:LONGEST_LINE])
+    return b"\r\n".join(kept[:MOST_LINES]) + b"\r\n\r\n"
 
 
 def entries(company: Company) -> QuerySet[LedgerEntry]:

@@ -9,5 +9,6 @@ urlpatterns = [
     path("", include("threadline.web.emails.urls")),
     path("", include("threadline.web.people.urls")),
     path("", include("threadline.web.settings.urls")),
+    path("", include("threadline.web.ledger.urls")),
     path("", include("threadline.web.company.urls")),
 ]

@@ -87,6 +87,7 @@ def _row(mailbox: Mailbox, user: User, known: Known) -> dict[str, Any]:
         "cause": _cause(mailbox),
         "who": "" if group != "act" else who_acts(mailbox, user),
         "check": known.check,
+        "missing": max(0, known.check.on_server - known.check.accounted_for) if known.check else 0,
         "accounted_for": accounted_for(known),
         "held": known.held,
         "last": mailbox.last_refresh_at,

@@ -125,7 +125,7 @@ def attachment(request: SignedIn, message_id: int, number: int) -> HttpResponseB
     found, copy = _found(request.user, message_id)
     try:
         described, content = messages.stream_attachment(copy, number)
-        return _download(described["name"] or f"attachment {number}", content)
+        return download(described["name"] or f"attachment {number}", content)
     except ProviderError as error:
         return _unreachable(request, found, error)
 
@@ -137,12 +137,12 @@ def raw(request: SignedIn, message_id: int) -> HttpResponseBase:
     if copy.mailbox.owner_id != request.user.pk:
         raise NotFound("There is no such email here.")
     try:
-        return _download(f"email-{found.pk}.eml", messages.stream_raw(copy))
+        return download(f"email-{found.pk}.eml", messages.stream_raw(copy))
     except ProviderError as error:
         return _unreachable(request, found, error)
 
 
-def _download(name: str, content: Iterator[bytes]) -> HttpResponseBase:
+def download(name: str, content: Iterator[bytes]) -> HttpResponseBase:
     """Stream it once the server has begun to answer: what fails before is said on a page, not in a broken file."""
     first = next(content, b"")
 

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from threadline.domain.folders import Role
-from threadline.services import access, health, messages, refresh, verify
+from threadline.services import access, health, ledger, messages, refresh, verify
 from threadline.services.errors import Conflict
 from threadline.storage import leases
 from threadline.storage.models import Mailbox, Refresh
@@ -69,7 +69,9 @@ def head(mailbox: Mailbox, role: str) -> dict[str, Any]:
         "can_refresh": mailbox.state not in refresh.ask.NOT_REFRESHABLE,
         "last": last,
         "result": _result(last) if last is not None and last.finished_at is not None and not waiting else "",
-        "check": verify.latest(mailbox),
+        "check": (check := verify.latest(mailbox)),
+        "accounted_for": verify.sentence(check) if check else "",
+        "aside": ledger.count(mailbox),
     }
 
 

@@ -35,7 +35,7 @@ def _accounted(mailbox: Mailbox) -> dict[str, str]:
     at = f"checked {times.inline(checked.checked_at, now())}"
     if checked.complete:
         return {"icon": "check-circle", "tone": "ok", "text": f"All emails accounted for, {at}", "more": ""}
-    figures = f"{checked.accounted_for:,} of {checked.on_server:,} accounted for, {at}"
+    figures = f"{verify.sentence(checked)}, {at}"
     return {"icon": "warning", "tone": "warn", "text": figures, "more": ""}
 
 

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from threadline import clock
-from threadline.services import gaps, health
+from threadline.services import gaps, health, verify
 from threadline.services.connect import history
 from threadline.storage.models import Mailbox, User
 from threadline.web.settings.events import recent, result_of
@@ -99,6 +99,8 @@ def _facts(mailbox: Mailbox, user: User, known: Known) -> Iterable[tuple[str, st
         yield "Last refresh", _last_refresh(mailbox, known)
     yield "Next refresh", _next_try(mailbox, known)
     yield "Accounted for", accounted_for(known)
+    if known.aside:
+        yield "Set aside", _aside(mailbox, user, known)
     yield "Access", "read only"
     protection = PROTECTIONS.get(mailbox.settings.get("security", ""), "")
     yield "Server", f"port {mailbox.settings.get('port')}, {protection}"
@@ -122,11 +124,18 @@ def accounted_for(known: Known) -> str | SafeString:
     if known.check is None:
         return "not checked yet"
     return format_html(
-        "{} of {}, checked {}",
-        f"{known.check.accounted_for:,}",
-        f"{known.check.on_server:,}",
+        "{}, checked {}",
+        verify.sentence(known.check).replace(" accounted for", "", 1),
         when(known.check.checked_at, "brief"),
     )
+
+
+def _aside(mailbox: Mailbox, user: User, known: Known) -> str | SafeString:
+    """How many emails could not be stored; which, is for the owner to see."""
+    said = f"{known.aside:,} email{'' if known.aside == 1 else 's'}"
+    if mailbox.owner_id != user.pk:
+        return f"{said}, tried again by itself"
+    return format_html('<a href="{}">{} set aside</a>, tried again by itself', reverse("ledger"), said)
 
 
 def _history(mailbox: Mailbox) -> str | SafeString:
@@ -163,14 +172,15 @@ def acts_of(mailbox: Mailbox) -> tuple[dict[str, Any] | None, list[dict[str, Any
         "post": True,
     }
     again = refresh | {"text": "Check again"}
+    check = {"text": "Check now", "icon": "check", "url": reverse("mailbox_check", args=[mailbox.pk]), "post": True}
     folders = {"text": "Folders", "icon": "folder", "url": reverse("mailbox_folders", args=[mailbox.pk])}
     leave = {"text": "Disconnect…", "url": reverse("mailbox_disconnect", args=[mailbox.pk]), "quiet": True}
     anew = sign_in | {"text": "Sign in again…", "icon": "", "quiet": True}
     ask_it = {"text": "Message for IT", "icon": "shield", "url": reverse("mailbox_for_it", args=[mailbox.pk])}
     support = {"text": "Contact support", "icon": "lifebuoy", "url": reverse("support")}
     by_state: dict[str, tuple[dict[str, Any] | None, list[dict[str, Any]]]] = {
-        "connected": (None, [refresh, folders, anew, leave]),
-        "delayed": (None, [refresh | {"text": "Try now"}, folders, anew, leave]),
+        "connected": (None, [refresh, check, folders, anew, leave]),
+        "delayed": (None, [refresh | {"text": "Try now"}, check, folders, anew, leave]),
         "reauthorise": (sign_in, [folders, leave]),
         "connecting": (sign_in | {"text": "Finish signing in"}, [leave]),
         "admin_needed": (ask_it, [again, anew, leave]),
@@ -202,6 +212,9 @@ def progress_of(known: Known) -> dict[str, Any] | None:
     if not known.busy:
         return None
     folders = known.running.progress.get("folders", []) if known.running else []
+    if known.checking and not known.waiting and not folders:
+        text = "Comparing every email of your Inbox and Sent items on the mail server with what is held here"
+        return {"title": "Checking", "text": text, "folders": []}
     if not folders:
         return {"text": "Asking the mail server" if known.running else "The refresh starts in a moment", "folders": []}
     new, linked = sum(f["new"] for f in folders), sum(f["linked"] for f in folders)

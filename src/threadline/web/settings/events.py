@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from django.utils import timezone
 
-from threadline.services import gaps
+from threadline.services import gaps, verify
 from threadline.storage.models import ConnectionEvent, Gap, Mailbox, Refresh, Verification
 
 SHOWN = 6
@@ -99,7 +99,7 @@ def result_of(run: Refresh) -> str:
 
 def _check(check: Verification) -> Happening:
     repaired = sum(folder.get("repaired", 0) for folder in check.folders)
-    text = f"{check.accounted_for:,} of {check.on_server:,} accounted for"
+    text = verify.sentence(check)
     if repaired:
         text += f"; {repaired:,} had been missing, our fault, and {'was' if repaired == 1 else 'were'} fetched"
     return Happening(

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from threadline import clock
 from threadline.domain.facts import Where
-from threadline.storage.models import Copy, Folder, Gap, Mailbox, Refresh, Verification
+from threadline.services.refresh.ask import NOT_REFRESHABLE
+from threadline.storage.models import Copy, Folder, Gap, LedgerEntry, Mailbox, Refresh, Verification
 from threadline.web.thread_by_day import Break, Day
 from threadline.web.times import days_back
 
@@ -29,10 +30,12 @@ class Known:
     last: Refresh | None = None
     running: Refresh | None = None
     waiting: bool = False  # a refresh is asked for and has not begun
+    checking: bool = False  # a check is asked for and has not ended
+    aside: int = 0  # entries in the ledger
 
     @property
     def busy(self) -> bool:
-        return self.waiting or self.running is not None
+        return self.waiting or self.checking or self.running is not None
 
 
 @dataclass(slots=True)
@@ -49,6 +52,9 @@ def known_of(mailboxes: Sequence[Mailbox]) -> dict[int, Known]:
     held = Copy.objects.filter(mailbox__in=pks).order_by().values_list("mailbox").annotate(Count("pk"))
     for pk, count in held:
         known[pk].held = count
+    aside = LedgerEntry.objects.filter(mailbox__in=pks).order_by().values_list("mailbox").annotate(Count("pk"))
+    for pk, count in aside:
+        known[pk].aside = count
     newest_check = Verification.objects.filter(mailbox=OuterRef("pk")).order_by("-checked_at").values("pk")[:1]
     for check in Verification.objects.filter(pk__in=_newest(pks, newest_check)):
         known[check.mailbox_id].check = check
@@ -61,6 +67,8 @@ def known_of(mailboxes: Sequence[Mailbox]) -> dict[int, Known]:
         known[run.mailbox_id].running = run
     for mailbox in mailboxes:
         known[mailbox.pk].waiting = mailbox.refresh_requested_at is not None
+        asked = mailbox.verification_requested_at is not None
+        known[mailbox.pk].checking = asked and mailbox.state not in NOT_REFRESHABLE
     return known
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from threadline.services import access, connect
+from threadline.services import access, connect, verify
 from threadline.services import refresh as refreshing
 from threadline.services.errors import Conflict
 from threadline.storage.models import Copy, Mailbox
@@ -70,6 +70,18 @@ def refresh(request: SignedIn, mailbox_id: int) -> HttpResponse:
     mailbox = access.connection_for(request.user, mailbox_id)
     try:
         refreshing.ask_for(mailbox, request.user)
+    except Conflict as refused:
+        notices.error(request, refused.sentence)
+    return redirect("mailbox", mailbox_id=mailbox.pk)
+
+
+@login_required
+@require_POST
+def check(request: SignedIn, mailbox_id: int) -> HttpResponse:
+    """Compare everything with the mail server now; the card shows the result."""
+    mailbox = access.connection_for(request.user, mailbox_id)
+    try:
+        verify.ask_for(mailbox)
     except Conflict as refused:
         notices.error(request, refused.sentence)
     return redirect("mailbox", mailbox_id=mailbox.pk)

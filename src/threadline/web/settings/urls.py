@@ -13,6 +13,7 @@ urlpatterns = [
     path("settings/<int:mailbox_id>/", mailboxes.one, name="mailbox"),
     path("settings/<int:mailbox_id>/progress/", mailboxes.progress, name="mailbox_progress"),
     path("settings/<int:mailbox_id>/refresh/", mailboxes.refresh, name="mailbox_refresh"),
+    path("settings/<int:mailbox_id>/check/", mailboxes.check, name="mailbox_check"),
     path("settings/<int:mailbox_id>/sign-in/", signing_in.sign_in, name="mailbox_sign_in"),
     path("settings/<int:mailbox_id>/folders/", folders.folders, name="mailbox_folders"),
     path("settings/<int:mailbox_id>/for-it/", mailboxes.for_it, name="mailbox_for_it"),
