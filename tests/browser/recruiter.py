@@ -7,6 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+# The default of five seconds is too short where other work has the machine.
+expect.set_options(timeout=15_000)
+
 
 class Recruiter:
     """Somebody at a browser."""
@@ -93,10 +96,6 @@ class Recruiter:
         self.go("/people/")
         self.follow(re.compile(re.escape(name)))
         expect(self.main.get_by_role("heading", level=1)).to_have_text(name)
-
-    def line(self) -> Locator:
-        """The thread line of the open profile."""
-        return self.page.locator(".timeline, .thread").first
 
     def look_for(self, name: str, subject: str) -> Locator:
         """Ask on a profile for an email that is missing there; the results."""

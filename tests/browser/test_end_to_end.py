@@ -21,7 +21,10 @@ from tests.browser.recruiter import Recruiter
 from tests.plugins.browser import BrowserLog
 from tests.servers.dovecot import Dovecot
 
-pytestmark = pytest.mark.tries_the_network("a mail server is looked for in the public directories too")
+pytestmark = [
+    pytest.mark.tries_the_network("a mail server is looked for in the public directories too"),
+    pytest.mark.timeout(300),
+]
 
 SOFIA, MAIL_PASSWORD, PASSWORD = "sofia@northgate.test", "correct horse", "a long way to Tipperary"
 ANNA, ANNAS_OTHER, BO = "anna@posten.test", "anna.berg@privat.test", "bo@ek.test"
