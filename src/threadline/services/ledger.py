@@ -69,8 +69,13 @@ def newest_first(found: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
     return found.select_related("mailbox", "folder").defer("raw").order_by("-first_at", "pk")
 
 
+def waiting(found: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+    """Those that are tried again; the others are kept out on purpose."""
+    return found.filter(next_try_at__isnull=False)
+
+
 def count(mailbox: Mailbox) -> int:
-    return LedgerEntry.objects.filter(mailbox=mailbox).count()
+    return waiting(LedgerEntry.objects.filter(mailbox=mailbox)).count()
 
 
 def entry(company: Company, entry_id: int) -> LedgerEntry:

@@ -124,7 +124,7 @@ def test_the_card_and_the_list_lead_to_it_and_a_colleague_learns_only_how_many(
     for page in (reverse("settings"), reverse("folder", args=[mailbox.pk, "inbox"])):
         assert f'<a href="{reverse("ledger")}">1 email set aside</a>' in bob.get(page).content.decode()
     shown = alice.get(reverse("mailbox", args=[mailbox.pk])).content.decode()
-    assert "1 email, tried again by itself" in shown
+    assert "1 email, tried again automatically" in shown
     assert reverse("ledger") not in shown
 
 

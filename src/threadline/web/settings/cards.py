@@ -134,8 +134,8 @@ def _aside(mailbox: Mailbox, user: User, known: Known) -> str | SafeString:
     """How many emails could not be stored; which, is for the owner to see."""
     said = f"{known.aside:,} email{'' if known.aside == 1 else 's'}"
     if mailbox.owner_id != user.pk:
-        return f"{said}, tried again by itself"
-    return format_html('<a href="{}">{} set aside</a>, tried again by itself', reverse("ledger"), said)
+        return f"{said}, tried again automatically"
+    return format_html('<a href="{}">{} set aside</a>, tried again automatically', reverse("ledger"), said)
 
 
 def _history(mailbox: Mailbox) -> str | SafeString:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from threadline import clock
 from threadline.domain.facts import Where
+from threadline.services import ledger
 from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.storage.models import Copy, Folder, Gap, LedgerEntry, Mailbox, Refresh, Verification
 from threadline.web.thread_by_day import Break, Day
@@ -31,7 +32,7 @@ class Known:
     running: Refresh | None = None
     waiting: bool = False  # a refresh is asked for and has not begun
     checking: bool = False  # a check is asked for and has not ended
-    aside: int = 0  # entries in the ledger
+    aside: int = 0  # entries in the ledger that are tried again
 
     @property
     def busy(self) -> bool:
@@ -52,7 +53,12 @@ def known_of(mailboxes: Sequence[Mailbox]) -> dict[int, Known]:
     held = Copy.objects.filter(mailbox__in=pks).order_by().values_list("mailbox").annotate(Count("pk"))
     for pk, count in held:
         known[pk].held = count
-    aside = LedgerEntry.objects.filter(mailbox__in=pks).order_by().values_list("mailbox").annotate(Count("pk"))
+    aside = (
+        ledger.waiting(LedgerEntry.objects.filter(mailbox__in=pks))
+        .order_by()
+        .values_list("mailbox")
+        .annotate(Count("pk"))
+    )
     for pk, count in aside:
         known[pk].aside = count
     newest_check = Verification.objects.filter(mailbox=OuterRef("pk")).order_by("-checked_at").values("pk")[:1]
