@@ -295,3 +295,20 @@ def test_the_same_holds_on_a_server_without_condstore_and_list_status(world: Wor
     asked = watched_run(connected)
     assert asked == {"marks": 1, "headers": 1}
     assert (where(1), where(2)) == (("elsewhere", "Clients"), ("here", ""))
+
+
+def test_a_large_folder_that_is_not_listed_any_more_is_believed_only_by_the_next_refresh(
+    world: World, dovecot: Dovecot
+) -> None:
+    connected = world.connect(dovecot)
+    fill(dovecot, 1)
+    fill(dovecot, *range(10, 40), folder="Clients")
+    run(connected)
+    folders.override(Folder.objects.get(name="Clients"), "include", None, door="command")
+    run(connected)
+    assert Copy.objects.count() == 31
+    dovecot.delete_folder(ALICE, "Clients")
+    run(connected)
+    assert Copy.objects.filter(where="not_found").count() == 0
+    run(connected)
+    assert Copy.objects.filter(where="not_found").count() == 30
