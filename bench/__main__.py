@@ -1,13 +1,14 @@
 """python -m bench [--quick] [--rounds N] [--only SCENE ...] [--keep | --discard]
 
-The full run is kept (bench/results.json, docs/performance.md) unless it is partial or `--discard` is given; the quick
-one only with `--keep`.
+A full run of all scenes is kept (bench/results.json, docs/performance.md) unless `--discard` is given; a quick one, or
+one of some scenes, only with `--keep`. What is kept of some scenes takes the place of what those showed before.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
 import time
 
@@ -31,6 +32,7 @@ def main() -> int:
     scale = QUICK if chosen.quick else FULL
     if chosen.rounds:
         scale = dataclasses.replace(scale, rounds=chosen.rounds)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))  # with its servers and folders cleaned up
     here, absent, began = machine(), peers.missing(), time.monotonic()
     print(here)
     for peer in absent:

@@ -26,7 +26,7 @@ def committed() -> dict[str, Any]:
 
 def table(figures: Sequence[Figure], before: dict[str, Any] | None) -> str:
     """Markdown; `before` is an earlier run of the same scale."""
-    earlier = {(row["scene"], row["name"]): Figure(**row).median for row in (before or {}).get("figures", [])}
+    earlier = {(row["scene"], row["name"]): _read(row).median for row in (before or {}).get("figures", [])}
     lines = ["| what | median | from - to | runs | to reach | last committed |", "|---|---|---|---|---|---|"]
     scene = ""
     for figure in figures:
@@ -53,20 +53,29 @@ def _number(value: float) -> str:
 
 
 def keep(scale: str, machine: str, absent: Sequence[str], figures: Sequence[Figure]) -> None:
-    """Write this run into both files."""
+    """Write these scenes into both files, in place of what they showed before."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    taken = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    taken = {figure.scene for figure in figures}
+    kept = [_read(row) for row in results.get(scale, {}).get("figures", []) if row["scene"] not in taken]
+    every = [*figures, *kept]
     results[scale] = {
         "machine": machine,
-        "taken": taken,
+        "taken": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "absent": list(absent),
-        "figures": [figure.as_json() for figure in figures],
+        "figures": [figure.as_json() for figure in every],
     }
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    if scale != "full":
-        return
-    left_out = f"Not installed and left out: {', '.join(absent)}.\n" if absent else ""
-    text = f"Taken {taken} on {machine}.\n{left_out}\n{table(figures, committed().get(scale))}"
+    if scale == "full":
+        _write_page(results[scale], every)
+
+
+def _write_page(result: dict[str, Any], figures: Sequence[Figure]) -> None:
+    left_out = f"Not installed and left out: {', '.join(result['absent'])}.\n" if result["absent"] else ""
+    text = f"Taken {result['taken']} on {result['machine']}.\n{left_out}\n{table(figures, committed().get('full'))}"
     page = PAGE.read_text()
     start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
     PAGE.write_text(f"{page[:start]}\n{text}{page[end:]}")
+
+
+def _read(row: dict[str, Any]) -> Figure:
+    return Figure(**(row | {"values": tuple(row["values"])}))

@@ -25,7 +25,7 @@ FULL = Scale(
     rounds=5,
     lists=(Mailbox("small", 10_000), Mailbox("small", 20_000)),
     memory=(Mailbox("mixed", 5_000), Mailbox("mixed", 20_000)),
-    stored=1_000_000,
+    stored=300_000,
 )
 QUICK = Scale(
     name="quick",
