@@ -30,16 +30,31 @@ main()
 """
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Dovecot]:
+    with Dovecot() as dovecot:
+        account(dovecot, *range(80), sent=5, size=20_000)
+        yield dovecot
+
+
+@pytest.fixture(scope="module")
+def set_up(server: Dovecot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with Installation(tmp_path_factory.mktemp("disk")) as installed:
+        installed.set_up(server.port)
+        installed.keep()
+        yield installed
+
+
 @pytest.fixture
-def connected(installation: Installation, dovecot: Dovecot) -> Installation:
-    account(dovecot, *range(80), sent=5, size=20_000)
-    installation.set_up(dovecot.port)
-    return installation
+def connected(set_up: Installation) -> Installation:
+    """An installation with Alice's mailbox connected and never refreshed."""
+    set_up.put_back()
+    return set_up
 
 
-def assert_comes_right(installation: Installation, dovecot: Dovecot) -> None:
+def assert_comes_right(installation: Installation, server: Dovecot) -> None:
     assert installation.ok("mailbox", "refresh", ALICE, "--json").data["outcome"] == "complete"
-    assert installation.listing() == on_server(dovecot.snapshot(ALICE))
+    assert installation.listing() == on_server(server.snapshot(ALICE))
     assert installation.doubled() == []
     assert installation.ok("mailbox", "verify", ALICE, "--json").data["complete"]
     assert installation.query("PRAGMA integrity_check") == [("ok",)]
@@ -48,7 +63,7 @@ def assert_comes_right(installation: Installation, dovecot: Dovecot) -> None:
 @pytest.mark.invariant("I1", "I2")
 @pytest.mark.parametrize("more", [0, 200_000, 1_000_000])
 def test_a_full_disk_is_said_in_one_sentence_and_harms_nothing(
-    connected: Installation, dovecot: Dovecot, more: int
+    connected: Installation, server: Dovecot, more: int
 ) -> None:
     largest = max(path.stat().st_size for path in connected.data.iterdir() if path.is_file())
     done = subprocess.run(
@@ -65,12 +80,12 @@ def test_a_full_disk_is_said_in_one_sentence_and_harms_nothing(
     assert "Traceback" not in done.stderr
     assert "cannot be used" in said[0], said
     assert connected.query("PRAGMA integrity_check") == [("ok",)]
-    assert_comes_right(connected, dovecot)
+    assert_comes_right(connected, server)
 
 
-def test_a_store_that_cannot_be_written_is_said_and_harms_nothing(connected: Installation, dovecot: Dovecot) -> None:
+def test_a_store_that_cannot_be_written_is_said_and_harms_nothing(connected: Installation, server: Dovecot) -> None:
     connected.ok("mailbox", "refresh", ALICE)
-    dovecot.deliver(ALICE, mail(500))
+    server.deliver(ALICE, mail(500))
     with closing(sqlite3.connect(connected.data / "threadline.sqlite3", isolation_level=None)) as store:
         # As a store on a file system that was mounted read-only: root may write where the mode forbids it.
         store.execute(
@@ -83,22 +98,22 @@ def test_a_store_that_cannot_be_written_is_said_and_harms_nothing(connected: Ins
         store.execute("DROP TRIGGER no_writing")
     cause, sentence = connected.query("SELECT cause, sentence FROM storage_refresh ORDER BY id DESC LIMIT 1")[0]
     assert (cause, bool(sentence)) == ("store_unavailable", True)
-    assert_comes_right(connected, dovecot)
+    assert_comes_right(connected, server)
 
 
-def test_a_damaged_search_index_is_said_and_can_be_built_again(connected: Installation, dovecot: Dovecot) -> None:
+def test_a_damaged_search_index_is_said_and_can_be_built_again(connected: Installation, server: Dovecot) -> None:
     connected.ok("mailbox", "refresh", ALICE)
     index = connected.data / "search.sqlite3"
     for path in connected.data.glob("search.sqlite3-*"):
         path.unlink()
     index.write_bytes(b"no database " * 1000)
-    dovecot.deliver(ALICE, mail(500))
+    server.deliver(ALICE, mail(501))
     ended = connected.run("mailbox", "refresh", ALICE)
     assert ended.status == 1
     assert "cannot be used" in ended.err
     index.unlink()
     connected.ok("search", "rebuild")
-    assert_comes_right(connected, dovecot)
+    assert_comes_right(connected, server)
 
 
 @contextmanager
@@ -120,16 +135,16 @@ def locked(store: Path, seconds: float) -> Iterator[None]:
     thread.join()
 
 
-def test_a_store_locked_for_seconds_is_waited_for(connected: Installation, dovecot: Dovecot) -> None:
+def test_a_store_locked_for_seconds_is_waited_for(connected: Installation, server: Dovecot) -> None:
     with locked(connected.data / "threadline.sqlite3", 3.0):
         ended = connected.ok("mailbox", "refresh", ALICE, "--json")
     assert ended.seconds > 2
     assert ended.data["outcome"] == "complete"
-    assert_comes_right(connected, dovecot)
+    assert_comes_right(connected, server)
 
 
 @pytest.mark.invariant("I5")
-def test_two_workers_on_the_same_data_do_the_work_once(connected: Installation, dovecot: Dovecot) -> None:
+def test_two_workers_on_the_same_data_do_the_work_once(connected: Installation, server: Dovecot) -> None:
     environment = {**os.environ, "THREADLINE_DATA_DIR": str(connected.data), "THREADLINE_TESTING": "1"}
     command = [sys.executable, "-m", "threadline.cli", "worker"]
     workers = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
@@ -145,7 +160,7 @@ def test_two_workers_on_the_same_data_do_the_work_once(connected: Installation, 
             worker.wait(timeout=30)
     assert connected.query("SELECT count(*) FROM storage_refresh WHERE outcome = 'complete'") == [(1,)]
     assert connected.query("SELECT count(*) FROM storage_verification") == [(1,)]
-    assert_comes_right(connected, dovecot)
+    assert_comes_right(connected, server)
 
 
 def test_a_clock_set_back_an_hour_loses_and_doubles_nothing(tmp_path: Path, dovecot: Dovecot) -> None:

@@ -24,11 +24,11 @@ from tests.sweep import sample
 
 pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.invariant("I2", "I1")]
 MOMENTS = 200
-SAMPLED = 12
+SAMPLED = 10
 
 
 def test_a_first_refresh_can_be_killed_at_any_moment(installation: Installation, dovecot: Dovecot) -> None:
-    account(dovecot, *range(300), sent=60, size=4000)
+    account(dovecot, *range(250), sent=40, size=3000)
     installation.set_up(dovecot.port)
     sweep(installation, dovecot)
 

@@ -37,12 +37,15 @@ def failing_write(number: int) -> Iterator[list[str]]:
 
 def interrupted(mailbox: Mailbox, number: int) -> bool:
     """A refresh whose writes fail from this one on; whether it got that far."""
+    failed = False
     with failing_write(number) as tried:
         try:
             again(mailbox)
         except OperationalError:
-            Mailbox.objects.update(lease_until=None)  # the release failed too, so on PostgreSQL its time has to pass
-            return True
+            failed = True
+    if failed:
+        Mailbox.objects.update(lease_until=None)  # the release failed too, so on PostgreSQL its time has to pass
+        return True
     assert len(tried) < number
     return False
 
