@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, ANNA, World, mail, run
@@ -66,9 +67,14 @@ def test_an_email_that_came_after_the_last_refresh_shows_after_refresh_now(
         assert "no refresh has run since it arrived" in look(alice, world, **details)
     verdict = opened(alice, look(alice, world, message_id="m1@posten.example"))
     assert "No refresh has run since it arrived" in verdict
+    at_its_place = f"/people/{world.anna.pk}/found/?mailbox={mailbox.pk}&folder=INBOX&id=1"
+    assert alice.get(at_its_place).status_code == 200
     press(alice, verdict, "Refresh now")
     asked_for(mailbox)
     assert is_shown(world.anna)
+    now_held = reverse("verdict", args=[world.anna.pk, Message.objects.get().pk])
+    assert alice.get(at_its_place)["Location"] == now_held
+    assert "It is on the profile." in alice.get(now_held).content.decode()
 
 
 def test_an_email_that_should_be_held_and_is_not_is_our_fault_and_is_fetched_again(

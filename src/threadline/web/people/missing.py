@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
@@ -125,7 +125,10 @@ def _folder(place: Place) -> str:
 
 @login_required
 def found(request: SignedIn, person_id: int) -> HttpResponse:
-    """The full verdict on an email that only the live account has, judged again each time it is opened."""
+    """The full verdict on an email that only the live account has, judged again each time it is opened.
+
+    Once it is held, it has a page of its own.
+    """
     user = request.user
     person = access.person_for(user, person_id)
     number = request.GET.get("mailbox", "")
@@ -138,15 +141,14 @@ def found(request: SignedIn, person_id: int) -> HttpResponse:
     except ProviderError as error:
         context |= {"trouble": sentence_of(error), "again": request.get_full_path()}
         return render(request, "people/not_asked.html", context)
-    visible = diagnosis.message is not None and access.messages_of(user).filter(pk=diagnosis.message.pk).exists()
+    if (held := diagnosis.message) is not None and access.messages_of(user).filter(pk=held.pk).exists():
+        return redirect("verdict", person.pk, held.pk)  # a refresh has brought it since
     context |= {
         "email": {"subject": diagnosis.subject},
         "sender": diagnosis.sender,
         "at": diagnosis.at,
         **shown_to(user, diagnosis, person, request.get_full_path()),
     }
-    if visible and diagnosis.message is not None:
-        context["message_url"] = reverse("message", args=[diagnosis.message.pk])
     return render(request, "people/verdict.html", context)
 
 
