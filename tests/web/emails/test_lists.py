@@ -15,7 +15,9 @@ from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, ANNA, run
 from tests.web.emails.conftest import ON_A_PROFILE, PLAIN, SENT, STRANGER, UNLINKED
 from tests.web.visiting import mailbox_of, words
+from threadline.domain.connection import State
 from threadline.services import people
+from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.storage.models import Copy, Mailbox, User
 
 pytestmark = pytest.mark.needs("dovecot")
@@ -45,6 +47,15 @@ def test_a_row_names_the_sender_and_the_profiles_it_is_on_or_asks_why_not(mailbo
     assert "on no profile" in page
     assert subjects(alice.get(url(mailbox, "sent"))) == [SENT]
     assert f"To {ANNA}" in words(alice.get(url(mailbox, "sent")))
+
+
+def test_the_page_opens_in_every_state_of_the_connection(mailbox: Mailbox, alice: Client) -> None:
+    for state in State:
+        Mailbox.objects.filter(pk=mailbox.pk).update(state=state.value)
+        answer = alice.get("/emails/", follow=True)
+        assert answer.status_code == 200
+        offers_refresh = '<button class="button small" data-key="refresh"' in answer.content.decode()
+        assert offers_refresh == (state.value not in NOT_REFRESHABLE), state
 
 
 def test_searching_finds_words_of_texts_names_addresses_and_file_names(mailbox: Mailbox, alice: Client) -> None:
