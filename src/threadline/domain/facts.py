@@ -83,6 +83,7 @@ class CopyFacts:
     last_refresh_at: datetime | None
     next_refresh_at: datetime | None
     bcc: tuple[Correspondent, ...] = ()  # only this copy shows them
+    folder_listed: bool = True  # some completed refresh has listed the folder, before or after it arrived
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,10 @@ def _refreshed(case: Case) -> Reason:
         last = f"the last one was on {moment(copy.last_refresh_at, case.zone)}"
     else:
         last = "there has been none yet"
-    text = f"{copy.mailbox} has not been refreshed since the email arrived; {last}."
+    if copy.folder_listed or not copy.last_refresh_at:
+        text = f"{copy.mailbox} has not been refreshed since the email arrived; {last}."
+    else:
+        text = f"{copy.folder} of {copy.mailbox} has not been refreshed yet."
     if not copy.connected:
         remedy = "The mailbox is not connected. Connect it again; the refresh then starts by itself."
         return _plain(Rule.REFRESHED, text, compared, RemedyAction.RECONNECT, remedy)

@@ -296,6 +296,7 @@ def _live_copy(mailbox: Mailbox, hit: Found, parsed: ParsedMessage, folder: Fold
         held=_is_held(folder, hit),
         ledger_reason=_ledger_reason(folder, hit),
         listed=_is_listed(mailbox, folder, hit),
+        folder_listed=folder is not None and folder.listed_at is not None,
         connected=mailbox.state in facts.CONNECTED,
         last_refresh_at=mailbox.last_refresh_at,
         next_refresh_at=mailbox.next_refresh_at,

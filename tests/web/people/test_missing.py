@@ -52,6 +52,10 @@ def test_an_email_in_a_subfolder_is_found_judged_and_shows_after_its_folder_is_i
     assert "We asked the live mailbox alice@acme.example" in verdict
     assert "Put it on the profile" not in verdict
     press(alice, verdict, "Include Clients/Acme")
+    included = look(alice, world, sender=ANNA)
+    assert "Clients/Acme has not been refreshed yet" in included
+    assert "Clients/Acme has not been refreshed yet" in opened(alice, included)
+    assert "since it arrived" not in opened(alice, included)
     asked_for(mailbox)
     assert is_shown(world.anna)
     assert "It is on the profile." in opened(alice, look(alice, world, subject="Subject 1"))

@@ -97,12 +97,19 @@ _NOT_JUDGED = {
 }
 
 
+def never_refreshed(copy: CopyFacts) -> str:
+    """The sentence for a folder that counts since a moment ago: the mailbox was refreshed, that folder was not."""
+    return f"{folder_name(copy)} has not been refreshed yet" if copy.last_refresh_at and not copy.folder_listed else ""
+
+
 def title(rule: Rule, outcome: str, reading: Reading) -> str:
     """The rule in words, as it stands for this email."""
     name = reading.name
     unmet = outcome == "unmet"
     arrived = "was sent" if reading.sent else "arrived"
     box = "Sent" if reading.sent else "Inbox"
+    if rule is Rule.REFRESHED and unmet and reading.copy is not None and (said := never_refreshed(reading.copy)):
+        return said
     place = "the Inbox or Sent items"
     if not unmet and reading.copy is not None and reading.copy.where is Where.HERE:
         counted = {Role.INBOX: "the Inbox", Role.SENT: "the Sent items"}
@@ -186,10 +193,11 @@ def _refreshes(reading: Reading) -> list[dict[str, Any]]:
     if copy is None:
         return []
     last = times.full(copy.last_refresh_at, moment) if copy.last_refresh_at else "none yet"
-    lines = [
-        _line("It arrived", times.full(copy.provider_at or copy.decided_at, moment)),
-        _line("Last refresh", last, marked=True),
-    ]
+    lines = [_line("It arrived", times.full(copy.provider_at or copy.decided_at, moment))]
+    if never_refreshed(copy):
+        lines.append(_line(f"Last refresh of {folder_name(copy)}", "none yet", marked=True))
+    else:
+        lines.append(_line("Last refresh", last, marked=True))
     if copy.connected and copy.next_refresh_at:
         lines.append(_line("Next, by itself", times.full(copy.next_refresh_at, moment)))
     return lines

@@ -10,6 +10,7 @@ from threadline.domain.verdict import Rule
 from threadline.services.diagnose import Diagnosis, profiles_of
 from threadline.storage.models import Link, Message, Person, User
 from threadline.web.people.blind import Hidden, hidden_from
+from threadline.web.people.conditions import never_refreshed
 
 
 class OnProfile(TypedDict):
@@ -60,7 +61,9 @@ def profiles_summary(message: Message, user: User) -> list[OnProfile]:
 
 def short_reason(diagnosis: Diagnosis) -> str:
     """The first failing rule in a phrase."""
-    reasons = diagnosis.verdict.reasons
+    reasons, copy = diagnosis.verdict.reasons, diagnosis.verdict.best_copy
+    if reasons and reasons[0].rule is Rule.REFRESHED and copy is not None and (said := never_refreshed(copy)):
+        return f"not shown: {said}"
     return _FIRST_REASON[reasons[0].rule] if reasons else "all conditions are met"
 
 

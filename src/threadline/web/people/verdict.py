@@ -54,7 +54,7 @@ def _link_story(user: User, message: Message, person: Person) -> str:
     blind = held.role == "bcc" and person.addresses.filter(address__key__in=hidden.keys).exists()
     roles = {"from": "They sent it.", "to": "It went to them.", "cc": "They are in copy.", "bcc": "In blind copy."}
     how = "A colleague’s copy shows it." if blind else roles.get(held.role, "By an address it had before.")
-    return f"The conditions were met when it arrived. {how}"
+    return f"The conditions are met. {how}"
 
 
 @login_required
