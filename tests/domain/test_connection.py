@@ -209,6 +209,13 @@ def test_delayed_says_when_it_is_tried_again() -> None:
     assert said.word == "Connected, catching up (retry at 14 Mar 2026, 12:00 UTC)"
 
 
+def test_a_retry_that_is_near_is_said_by_its_clock_alone() -> None:
+    health = Health(State.DELAYED, Cause.THROTTLED, retry_at=NOON)
+    for before, said in ((timedelta(minutes=5), "12:00"), (timedelta(days=1), "14 Mar 2026, 12:00 UTC")):
+        word = describe(health, provider="gmail", support_email=SUPPORT, now=NOON - before).word
+        assert word == f"Connected, catching up (retry at {said})"
+
+
 def test_connecting_names_the_provider_or_the_administrator() -> None:
     assert describe(Health(State.CONNECTING), provider="graph", support_email="").word == "Waiting for Microsoft"
     waiting = Health(State.CONNECTING, who=Who.IT_ADMIN)

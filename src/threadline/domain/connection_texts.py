@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 
 from threadline.domain.cause_texts import CAUSE_TEXTS
@@ -122,6 +122,7 @@ _LASTING = frozenset(
         Cause.STORE_UNAVAILABLE,
     }
 )
+_NEAR = timedelta(hours=12)  # within it, a clock alone names one moment
 _REJECTED_ONCE = "The mail server rejected the sign-in. Threadline tries once more before it asks anything of you."
 
 
@@ -134,8 +135,13 @@ def who_acts(state: State, cause: Cause | None) -> Who:
     return STATE_TEXTS[state].who
 
 
-def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo = UTC) -> Description:
-    """The texts of a connection. `provider` is its word (`imap`, `gmail`, `graph`) or a name to show."""
+def describe(
+    health: Health, *, provider: str, support_email: str, zone: tzinfo = UTC, now: datetime | None = None
+) -> Description:
+    """The texts of a connection. `provider` is its word (`imap`, `gmail`, `graph`) or a name to show.
+
+    With `now`, a retry that is near is said by its clock alone.
+    """
     text = STATE_TEXTS[health.state]
     name = PROVIDER_NAMES.get(provider, provider)
 
@@ -144,7 +150,7 @@ def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo 
         return said[:1].upper() + said[1:]
 
     return Description(
-        word=filled(_word(health, text, zone)),
+        word=filled(_word(health, text, zone, now)),
         icon=text.icon,
         sentence=_sentence(health) or filled(text.sentence),
         next_step=_next_step(health) or filled(text.next_step),
@@ -152,12 +158,18 @@ def describe(health: Health, *, provider: str, support_email: str, zone: tzinfo 
     )
 
 
-def _word(health: Health, text: StateText, zone: tzinfo) -> str:
+def _word(health: Health, text: StateText, zone: tzinfo, now: datetime | None) -> str:
     if health.state is State.CONNECTING and health.who is Who.IT_ADMIN:
         return "Waiting for your administrator's approval"
     if health.state is State.DELAYED and health.retry_at:
-        return f"{text.word} (retry at {moment(health.retry_at, zone)})"
+        return f"{text.word} (retry at {_retry(health.retry_at, zone, now)})"
     return text.word
+
+
+def _retry(due: datetime, zone: tzinfo, now: datetime | None) -> str:
+    if now is not None and abs(due - now) < _NEAR:
+        return f"{due.astimezone(zone):%H:%M}"
+    return moment(due, zone)
 
 
 def _sentence(health: Health) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from threadline import clock
 from threadline.domain.cause_texts import CAUSE_TEXTS
 from threadline.domain.causes import Cause, Who
 from threadline.domain.connection import SECOND_ATTEMPT_AFTER, Event, Health, State, event_of, next_state
@@ -43,6 +44,7 @@ def describe_mailbox(mailbox: Mailbox) -> Description:
         provider=mailbox.provider,
         support_email=settings.SUPPORT_EMAIL,
         zone=mailbox.company.zone,
+        now=clock.now(),
     )
 
 
