@@ -58,7 +58,10 @@ def test_an_email_in_a_subfolder_is_found_judged_and_shows_after_its_folder_is_i
     assert "since it arrived" not in opened(alice, included)
     asked_for(mailbox)
     assert is_shown(world.anna)
-    assert "It is on the profile." in opened(alice, look(alice, world, subject="Subject 1"))
+    page = look(alice, world, subject="Subject 1")
+    assert "On the profile" in page
+    assert f'href="{reverse("message", args=[Message.objects.get().pk])}">Open<' in page
+    assert "It is on the profile." in opened(alice, page)
 
 
 def test_an_email_that_came_after_the_last_refresh_shows_after_refresh_now(

@@ -105,7 +105,7 @@ def found_url(person: Person, mailbox: Mailbox, folder: str, remote_id: str) -> 
 def _result(diagnosis: Diagnosis, url: str) -> dict[str, Any]:
     verdict = diagnosis.verdict
     count = len(verdict.reasons)
-    short = "on the profile" if verdict.linked else short_reason(diagnosis).removeprefix("not shown: ")
+    short = short_reason(diagnosis).removeprefix("not shown: ")
     return {
         "subject": diagnosis.subject,
         "sender": diagnosis.sender,
@@ -115,6 +115,7 @@ def _result(diagnosis: Diagnosis, url: str) -> dict[str, Any]:
         "where": ", ".join(dict.fromkeys(map(_folder, diagnosis.found_in))) or "in no mailbox any more",
         "held": diagnosis.message is not None,
         "url": url,
+        "email_url": reverse("message", args=[diagnosis.message.pk]) if verdict.linked and diagnosis.message else "",
     }
 
 
