@@ -66,14 +66,14 @@ def test_a_first_refresh_that_fails_at_any_write_leaves_no_cursor_ahead(world: W
 
 @pytest.mark.invariant("I1", "I2", "I3")
 def test_a_later_refresh_that_fails_at_any_write_leaves_no_cursor_ahead(world: World, dovecot: Dovecot) -> None:
-    account(dovecot, *range(40))
+    account(dovecot, *range(140))
     mailbox = world.connect(dovecot)
     again(mailbox)
     for step, number in enumerate(sample(range(1, 60), 8)):
         dovecot.deliver(ALICE, mail(100 + step))
         dovecot.deliver(ALICE, mail(f"s{step}", sender=ALICE), folder="Sent")
         dovecot.expunge(ALICE, f"m{step}@posten.example")
-        dovecot.move(ALICE, f"m{20 + step}@posten.example", "INBOX", "Filed")
+        dovecot.move(ALICE, f"m{70 + step}@posten.example", "INBOX", "Filed")
         interrupted(mailbox, number)
         assert_no_cursor_is_ahead(dovecot)
         again(mailbox)
