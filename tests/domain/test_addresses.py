@@ -175,3 +175,9 @@ def test_a_hostile_address_is_refused_quickly(text: str) -> None:
     assert normalise(text) is None
     readings(text)
     assert time.process_time() - begun < 1
+
+
+def test_an_address_longer_than_any_can_be_is_none() -> None:
+    assert normalise(f"{'a' * 64}@{'b' * 60}.example") is not None
+    assert normalise(f"{'a' * 330}@b.example") is None
+    assert normalise(f'"long" <{"A" * 330}@b.example>') is None

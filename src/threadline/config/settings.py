@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from threadline.config.environment import read
 from threadline.config.keyfile import installation_secrets
@@ -139,7 +140,7 @@ USERSESSIONS_TRACK_ACTIVITY = True
 
 ALLOWED_HOSTS = ["*"] if TESTING else [HOST, "localhost", "127.0.0.1", "[::1]"]
 if BASE_URL:
-    ALLOWED_HOSTS.append(BASE_URL.split("//", 1)[1].split("/", 1)[0].rsplit(":", 1)[0])
+    ALLOWED_HOSTS = [urlsplit(BASE_URL).hostname or HOST, *(["*"] if TESTING else [])]
     CSRF_TRUSTED_ORIGINS = [BASE_URL]
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True

@@ -36,7 +36,8 @@ _NOT_LOCAL = re.compile(r"[\s\x00-\x1f\x7f<>,;:()\[\]\\\"@]")
 _NOT_DOMAIN = re.compile(r"[\s\x00-\x1f\x7f<>,;:()\[\]\\\"@'“”„‘’«»]")
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _LITERAL = re.compile(r"\[[0-9A-Za-z.:-]+\]")
-_LONGEST = 1000  # characters; RFC 5321 section 4.5.3.1 allows 64 + 1 + 255 octets
+_LONGEST = 1000  # characters that are looked at
+_LONGEST_KEY = 320  # RFC 5321 section 4.5.3.1: 64 + 1 + 255 octets
 _LONGEST_DOMAIN = 255
 
 # Dots do not count on Google's consumer domains, but do on Workspace ones (Gmail help 7436150).
@@ -47,7 +48,7 @@ def normalise(text: str) -> str | None:
     """The comparison key of the one address in `text`; None when it holds none, or more than one."""
     if len(text) > _LONGEST:
         return None
-    if _PLAIN.fullmatch(text):
+    if len(text) <= _LONGEST_KEY and _PLAIN.fullmatch(text):
         return text
     bare = _bare(text)
     local, at, domain = bare.rpartition("@")
@@ -55,7 +56,9 @@ def normalise(text: str) -> str | None:
         return None
     local_key = _local_key(local)
     domain_key = _domain_key(domain)
-    return f"{local_key}@{domain_key}" if local_key and domain_key else None
+    if not local_key or not domain_key or len(local_key) + 1 + len(domain_key) > _LONGEST_KEY:
+        return None
+    return f"{local_key}@{domain_key}"
 
 
 def domain_of(key: str) -> str:

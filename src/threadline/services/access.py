@@ -80,10 +80,21 @@ def message_for(user: User, message_id: int) -> Message:
 
 
 def copy_for(user: User, message: Message) -> Copy | None:
-    """The copy a user reads: an own one where there is one, else a colleague's (without its Bcc)."""
-    copies = message.copies.select_related("mailbox__owner", "folder", "body").order_by("-decided_at", "pk")
+    """The copy a user reads: an own one where there is one, else a colleague's (without its Bcc).
+
+    Of several versions the first that came: one that came later under the same key may be a forgery, and must not take
+    its place. What somebody put on a profile by hand, others read as it is in that person's own mailbox: whoever forges
+    a copy of another's private email publishes the forgery and nothing else.
+    """
+    copies = list(message.copies.select_related("mailbox__owner", "folder", "body").order_by("body_id", "pk"))
     own = [copy for copy in copies if copy.mailbox.owner_id == user.pk]
-    return next(iter(own or copies), None)
+    if own:
+        return own[0]
+    links = list(message.links.filter(detached=False))
+    if not any(link.made == Link.Made.RULE for link in links):
+        makers = {link.made_by_id for link in links}
+        copies = [copy for copy in copies if copy.mailbox.owner_id in makers] or copies[:0]
+    return next(iter(copies), None)
 
 
 def ledger_of(user: User) -> QuerySet[LedgerEntry]:

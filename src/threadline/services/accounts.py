@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -125,6 +126,9 @@ def change_user(user: User, *, role: str, active: bool, by: User, door: str) -> 
     if (user.role, user.is_active) == (role, active):
         return
     with transaction.atomic():
+        if user.is_active and not active:
+            for session in UserSession.objects.filter(user=user):
+                session.end()
         user.role, user.is_active = role, active
         user.save(update_fields=["role", "is_active"])
         audit.record(user.company_id, by, door, "user changed", user.email, {"role": role, "active": active})

@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from django.db.models import Prefetch, QuerySet
 
-from threadline.domain.addresses import normalise
+from threadline.domain.addresses import domain_of, normalise
 from threadline.domain.connection import State
 from threadline.domain.facts import CopyFacts, Correspondent, Facts, PersonAddress, PersonFacts, Where
 from threadline.domain.folders import Role
@@ -32,10 +32,18 @@ class MessageFacts:
 
 
 def company_addresses(company_id: int) -> frozenset[str]:
-    """The addresses of all users and mailboxes of a company: mail among them is internal."""
-    users = User.objects.filter(company_id=company_id, is_active=True).values_list("email", flat=True)
+    """The addresses of all users and mailboxes of a company: mail among them is internal.
+
+    A mailbox counts where its address is in a domain of the users and no candidate's or contact's: what somebody typed
+    when connecting it must not take a candidate's mail off the profiles.
+    """
+    emails = User.objects.filter(company_id=company_id, is_active=True).values_list("email", flat=True)
+    users = frozenset(key for key in map(normalise, emails) if key)
+    domains = {domain_of(key) for key in users}
     mailboxes = Mailbox.objects.filter(company_id=company_id).values_list("address_key", flat=True)
-    return frozenset(key for key in map(normalise, users) if key) | frozenset(mailboxes)
+    likely = {key for key in mailboxes if key not in users and domain_of(key) in domains}
+    held = HeldAddress.objects.filter(address__company_id=company_id, address__key__in=likely)
+    return users | (likely - set(held.values_list("address__key", flat=True)))
 
 
 def of_people(person_ids: Collection[int]) -> dict[int, PersonFacts]:

@@ -113,12 +113,17 @@ def on_profile(person_id: int) -> QuerySet[Link]:
 
 def stream_raw(copy: Copy) -> Iterator[bytes]:
     """The whole email exactly as the server has it; what was kept here where the server has it no more."""
-    if copy.body.raw is not None:
+    if copy.body.raw is not None and _is_first_of_its_version(copy):
         yield bytes(copy.body.raw)
         return
     session = open_mailbox(copy.mailbox)
     with session:
         yield from session.stream_raw(_remote(copy), copy.generation, copy.remote_id)
+
+
+def _is_first_of_its_version(copy: Copy) -> bool:
+    """The raw form that is kept came with the first copy; another copy's header (its Bcc) is another."""
+    return not Copy.objects.filter(body_id=copy.body_id, pk__lt=copy.pk).exists()
 
 
 def stream_attachment(copy: Copy, number: int) -> tuple[dict[str, Any], Iterator[bytes]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from threadline.providers.mime.pool import Parser
 from threadline.storage.models import Body
 
-# One child for all requests of this process; requests take turns, and a hanging one is ended after some seconds.
-_cleaner = Parser(seconds=5.0)
+# A few children for all requests of this process; an email always goes to the same one, so that one which takes its
+# child's whole time holds up few others.
+_cleaners = tuple(Parser(seconds=3.0) for _ in range(3))
 
 
 def clean_html(body: Body, *, remote_images: bool = False) -> str:
     """The HTML of an email, safe to be framed. Remote images only where the reader asked for them."""
-    return _cleaner.sanitise(body.html, remote_images)
+    return _cleaners[body.pk % len(_cleaners)].sanitise(body.html, remote_images)

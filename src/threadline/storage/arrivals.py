@@ -18,7 +18,7 @@ from threadline.domain.facts import Where
 from threadline.domain.matching import snippet
 from threadline.domain.messages import Address, ParsedMessage
 from threadline.storage import bulk
-from threadline.storage.conversations import place
+from threadline.storage.conversations import Named, place
 from threadline.storage.models import (
     Body,
     Copy,
@@ -191,11 +191,11 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
     return _Messages(by_key | ids, set(ids.values()))
 
 
-def _named_ids(parsed: ParsedMessage) -> list[str]:
-    """The digests of the Message-IDs that place an email in a conversation: its own, and those it answers."""
-    own = [parsed.message_id] if parsed.message_id else []
+def _named_ids(parsed: ParsedMessage) -> Named:
+    """What places an email in a conversation."""
     answered = reference_ids(parsed.message_id, parsed.in_reply_to, parsed.references)
-    return list(dict.fromkeys(digest_of(message_id) for message_id in (*own, *answered)))
+    own = digest_of(parsed.message_id) if parsed.message_id else ""
+    return Named(own, tuple(dict.fromkeys(digest_of(message_id) for message_id in answered)))
 
 
 def _bodies(by_key: dict[str, int], arrivals: Sequence[Arrival]) -> dict[tuple[int, str], int]:
@@ -288,7 +288,7 @@ def _participants(company_id: int, messages: _Messages, arrivals: Sequence[Arriv
 
 def address_ids(company_id: int, keys: Iterable[str]) -> dict[str, int]:
     """The ids of normalised addresses, made where they are new."""
-    wanted = sorted({key[:320] for key in keys})
+    wanted = sorted(set(keys))
     found: dict[str, int] = {}
     for start in range(0, len(wanted), 500):
         chunk = wanted[start : start + 500]

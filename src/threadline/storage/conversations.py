@@ -1,29 +1,45 @@
 """Which conversation a message belongs to, by the Message-IDs it names (RFC 5256 section 3), whichever came first.
 
-Every Message-ID that was seen, on a message or in References, belongs to one conversation. A message that names ids of
-several joins them: a reply may arrive before the mails it answers, and newest first it always does.
+Every Message-ID that was seen, on a message or in References, belongs to one conversation. A message joins the one in
+which it is expected already (a reply may arrive before what it answers, and newest first it always does) and the one of
+the nearest message that it answers. It joins no others: a single email that names the ids of many conversations must
+not make one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from threadline.storage import bulk
 from threadline.storage.models import Conversation, Message, ThreadReference
 
 
-def place(company_id: int, references: Mapping[str, list[str]]) -> dict[str, int]:
-    """The conversation of each new message. `references`: its key -> digests of the ids it names, its own included."""
-    known = _known(company_id, {digest for digests in references.values() for digest in digests})
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The Message-IDs of a message, as digests: its own ("" without one), and those it answers, oldest first."""
+
+    own: str
+    answered: tuple[str, ...]
+
+
+def place(company_id: int, references: Mapping[str, Named]) -> dict[str, int]:
+    """The conversation of each new message, by its key."""
+    named = {digest for ids in references.values() for digest in (ids.own, *ids.answered) if digest}
+    known = _known(company_id, named)
     groups = _Groups()
     for digest, conversation_id in known.items():
         groups.join(f"d{digest}", f"c{conversation_id}")
-    for key, digests in references.items():
+    seen = set(known)
+    for key, ids in references.items():
         groups.add(f"m{key}")
-        for digest in digests:
+        parent = next((digest for digest in reversed(ids.answered) if digest in seen), "")
+        unseen = [digest for digest in ids.answered if digest not in seen]
+        for digest in filter(None, (ids.own, parent, *unseen)):
             groups.join(f"m{key}", f"d{digest}")
+            seen.add(digest)
     conversations = _resolve(company_id, groups)
-    fresh = sorted({digest for digests in references.values() for digest in digests if digest not in known})
+    fresh = sorted(named - set(known))
     bulk.insert(
         ThreadReference,
         [

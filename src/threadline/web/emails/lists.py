@@ -103,6 +103,7 @@ def _row(copy: Copy, mailbox: Mailbox, role: str, query: dict[str, str]) -> dict
         "people": [
             {"name": link.person.name, "kind": link.person.kind, "url": reverse("person", args=[link.person_id])}
             for link in links
+            if link.role != "bcc" or copy.bcc  # a blind copy is seen on the copy that shows it
         ],
         "why_url": f"{url}#on-profiles",
         "beside": True,

@@ -1,0 +1,90 @@
+"""What one email from outside must not be able to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.servers.dovecot import Dovecot
+from tests.services.world import ALICE, ANNA, BOB, World, mail, run
+from threadline.services import access, facts, link, messages
+from threadline.storage.models import Copy, Mailbox, Message, User
+
+pytestmark = pytest.mark.needs("dovecot")
+
+
+@pytest.mark.invariant("I7")
+def test_an_absurdly_long_address_does_not_stop_the_sync(world: World, dovecot: Dovecot) -> None:
+    mailbox = world.connect(dovecot)
+    dovecot.deliver(ALICE, mail(1, sender=f'"long" <{"a" * 330}@{"b" * 330}.example>'))
+    dovecot.deliver(ALICE, mail(2))
+    report = run(mailbox)
+    assert (report.outcome, report.total("new")) == ("complete", 2)
+
+
+def test_a_forged_copy_does_not_open_a_colleagues_private_email(world: World, dovecot: Dovecot) -> None:
+    alices, bobs = world.connect(dovecot), world.connect(dovecot, world.bob)
+    dovecot.deliver(ALICE, mail(1, sender="lawyer@firm.example", text="PRIVATE settlement"))
+    run(alices)
+    dovecot.deliver(BOB, mail(1, sender="lawyer@firm.example", to=BOB, text="forged"))
+    run(bobs)
+    message = Message.objects.get()
+    link.link_by_hand(message, world.anna, world.bob, door="pages")
+    carol = User.objects.create_user("carol@acme.example", company=world.company, created_at=message.created_at)
+    for reader in (world.bob, carol):
+        copy = access.copy_for(reader, message)
+        assert copy is not None
+        assert "forged" in copy.body.text
+
+
+def test_a_version_that_came_later_does_not_replace_the_first(world: World, dovecot: Dovecot) -> None:
+    alices, bobs = world.connect(dovecot), world.connect(dovecot, world.bob)
+    dovecot.deliver(ALICE, mail(1, text="GENUINE"))
+    run(alices)
+    dovecot.deliver(BOB, mail(1, text="FORGED"))
+    run(bobs)
+    carol = User.objects.create_user("carol@acme.example", company=world.company, created_at=world.anna.created_at)
+    copy = access.copy_for(carol, Message.objects.get())
+    assert copy is not None
+    assert "GENUINE" in copy.body.text
+
+
+def test_the_raw_form_of_one_copy_is_never_handed_out_for_another(world: World, dovecot: Dovecot) -> None:
+    alices, bobs = world.connect(dovecot), world.connect(dovecot, world.bob)
+    broken = mail(
+        1,
+        sender=ALICE,
+        to=BOB,
+        headers="Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n",
+        text="!!==",
+    )
+    dovecot.deliver(ALICE, b"Bcc: hidden@blind.example\r\n" + broken, folder="Sent")
+    dovecot.deliver(BOB, broken)
+    run(alices)
+    run(bobs)
+    copy = Copy.objects.get(mailbox=bobs)
+    assert b"hidden@blind.example" not in b"".join(messages.stream_raw(copy))
+
+
+def test_one_email_cannot_join_conversations_that_have_nothing_to_do_with_each_other(
+    world: World, dovecot: Dovecot
+) -> None:
+    mailbox = world.connect(dovecot)
+    for number in (1, 2, 3):
+        dovecot.deliver(ALICE, mail(number))
+    run(mailbox)
+    every = " ".join(f"<m{number}@posten.example>" for number in (1, 2, 3))
+    dovecot.deliver(ALICE, mail("spam", sender="evil@ext.example", headers=f"References: {every}\r\n"))
+    run(mailbox)
+    genuine = Message.objects.exclude(sender_address="evil@ext.example")
+    assert genuine.values("conversation_id").distinct().count() == 3
+
+
+def test_connecting_a_candidates_address_does_not_make_the_candidate_a_colleague(
+    world: World, dovecot: Dovecot
+) -> None:
+    mailbox = world.connect(dovecot, world.bob)
+    Mailbox.objects.filter(pk=mailbox.pk).update(address=ANNA, address_key=ANNA)
+    alices = world.connect(dovecot)
+    dovecot.deliver(ALICE, mail(1))
+    assert run(alices).total("linked") == 1
+    assert ANNA not in facts.company_addresses(world.company.pk)
