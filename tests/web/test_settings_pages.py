@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -191,6 +192,22 @@ def test_the_90_days_show_filled_and_open_breaks_in_words(world: World, alice: C
     page = words(alice.get(reverse("settings")))
     assert "Interrupted since" in page
     assert "; 214 emails recovered" in page
+
+
+def test_a_short_break_in_which_nothing_was_missed_is_not_drawn_and_one_of_a_day_has_its_hours(
+    world: World, alice: Client
+) -> None:
+    mailbox = mailbox_of(world.alice)
+    noon = now().astimezone(world.alice.company.zone).replace(hour=12, minute=0, second=0) - timedelta(days=9)
+    for minutes, recovered in ((5, 0), (20, 2), (185, 0)):
+        ended = noon + timedelta(minutes=minutes)
+        Gap.objects.create(mailbox=mailbox, began_at=noon, ended_at=ended, recovered=recovered)
+    said = re.search(r'class="days-head">.*?<p>(.*?)</p>', alice.get(reverse("settings")).content.decode(), re.S)
+    assert said is not None
+    assert {part.rpartition(", ")[2] for part in said[1].split(" · ")} == {
+        "12:00 to 12:20; 2 emails recovered",
+        "12:00 to 15:05; nothing was missing",
+    }
 
 
 def test_the_servers_own_words_are_under_what_happened(world: World, alice: Client) -> None:

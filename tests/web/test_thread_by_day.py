@@ -57,6 +57,12 @@ def test_a_break_of_one_day_names_the_day() -> None:
     assert "5 May" in texts([Break(date(2026, 5, 5), date(2026, 5, 5), recovered=1)])
 
 
+def test_no_month_is_left_out_when_it_begins_under_the_label_of_the_first_day() -> None:
+    first = date(2026, 8, 26)
+    labels = [label.text for label in lay_out([Day(first + timedelta(days=n)) for n in range(90)]).labels]
+    assert labels == ["26 August", "Today", "September", "October", "November"]
+
+
 def test_one_email_is_seen_beside_a_thousand() -> None:
     drawing = lay_out([Day(TODAY, received=1000, sent=1)])
     assert drawing.bars[0].received == TALLEST

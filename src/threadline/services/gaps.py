@@ -6,13 +6,16 @@ whatever its cause was: not connected, refreshes that failed for longer than the
 
 from __future__ import annotations
 
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
+
+from django.db.models import F, QuerySet
 
 from threadline.clock import now as current
 from threadline.domain.schedule import LONGEST_RETRY
 from threadline.services.policy import policy_of
 from threadline.storage.models import Copy, Gap, Mailbox
 
+SLIGHT = timedelta(hours=1)
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -54,6 +57,11 @@ def close(mailbox: Mailbox, gap: Gap, *, now: datetime) -> None:
     mailbox.save(update_fields=["gap_since"])
 
 
+def worth_drawing(rows: QuerySet[Gap]) -> QuerySet[Gap]:
+    """Without the short ones in which nothing was missed: they say nothing about anybody's mail."""
+    return rows.exclude(recovered=0, ended_at__lt=F("began_at") + SLIGHT)
+
+
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
@@ -68,13 +76,19 @@ def sentences(mailbox: Mailbox, *, most: int = 20) -> list[str]:
 
 
 def sentence(gap: Gap, zone: tzinfo) -> str:
-    """ "Interrupted 12 to 19 May; 214 emails recovered"."""
+    """ "Interrupted 12 to 19 May; 214 emails recovered", "Interrupted on 4 June, 10:42 to 14:05; ..."."""
     first, last, today = (_day(moment, zone) for moment in (gap.began_at, gap.ended_at, current()))
-    return f"{interrupted(first, last, today)}; {recovered(gap.recovered)}"
+    return f"{interrupted(first, last, today, hours(gap, zone))}; {recovered(gap.recovered)}"
 
 
-def interrupted(first: date, last: date, today: date) -> str:
-    return f"Interrupted {'on ' if first == last else ''}{span(first, last, today)}"
+def interrupted(first: date, last: date, today: date, hours: str = "") -> str:
+    return f"Interrupted {'on ' if first == last else ''}{span(first, last, today)}{f', {hours}' if hours else ''}"
+
+
+def hours(gap: Gap, zone: tzinfo) -> str:
+    """ "10:42 to 14:05" where it began and ended on one day, else ""."""
+    began, ended = gap.began_at.astimezone(zone), gap.ended_at.astimezone(zone)
+    return f"{began:%H:%M} to {ended:%H:%M}" if began.date() == ended.date() else ""
 
 
 def recovered(count: int) -> str:

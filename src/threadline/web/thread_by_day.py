@@ -2,7 +2,8 @@
 
 `lay_out` is pure. Received emails stand above the line and sent ones below, one step a day. A mended break is stitched
 between two caps and its recovered days are tinted; an open break has nothing between its caps. Labels never overlap:
-breaks are named first, then the first and last day, then the months that still find room.
+breaks are named first, then the first and last day, then the months that still find room. A month that begins under the
+label of the first day is named beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ TALLEST = 26
 LABELS = 80
 # The widest common system fonts (Verdana, DejaVu Sans) need 7.6 px for an average letter of 12 px text.
 LETTER = 7.6
+APART = 8
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,15 @@ class Day:
 
 @dataclass(frozen=True)
 class Break:
-    """An interval without sync, both days included. `recovered` is None while it is open."""
+    """An interval without sync, both days included. `recovered` is None while it is open.
+
+    `hours` says when it began and ended where that was on one day.
+    """
 
     start: date
     end: date
     recovered: int | None = None
+    hours: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -139,7 +145,12 @@ def _labels(days: Sequence[Day], spans: Sequence[tuple[Break, int, int]], width:
         Label(0, LABELS, _day_and_month(days[0].day), "start"),
         Label(width, LABELS, "Today", "end"),
     ]
-    months = [Label(i * STEP, LABELS, MONTHS[d.day.month - 1], "start") for i, d in enumerate(days) if d.day.day == 1]
+    beside = ends[0].span[1] + APART
+    months = [
+        Label(max(i * STEP, beside) if i else 0, LABELS, MONTHS[d.day.month - 1], "start")
+        for i, d in enumerate(days)
+        if d.day.day == 1
+    ]
     for label in [*(_break_label(b, left, right, width) for b, left, right in spans), *ends, *months]:
         if not any(_overlap(label, other) for other in placed):
             placed.append(label)
@@ -163,7 +174,7 @@ def _break_label(b: Break, left: int, right: int, width: int) -> Label:
 
 
 def _overlap(one: Label, other: Label) -> bool:
-    return one.y == other.y and one.span[0] < other.span[1] + 8 and other.span[0] < one.span[1] + 8
+    return one.y == other.y and one.span[0] < other.span[1] + APART and other.span[0] < one.span[1] + APART
 
 
 def _count(days: int) -> str:

@@ -40,7 +40,7 @@ def between(
     """The breaks of these mailboxes within a page of a profile, newest first. `newest` None: up to now."""
     by_id = {mailbox.pk: mailbox for mailbox in mailboxes}
     opened = {pk: mailbox.gap_since for pk, mailbox in by_id.items() if mailbox.gap_since is not None}
-    rows = Gap.objects.filter(mailbox_id__in=by_id, ended_at__gte=oldest)
+    rows = gaps.worth_drawing(Gap.objects.filter(mailbox_id__in=by_id, ended_at__gte=oldest))
     if newest is not None:
         rows = rows.filter(began_at__lte=newest)
     mended = [gap for gap in rows.order_by("-began_at")[:MOST] if opened.get(gap.mailbox_id) != gap.began_at]
@@ -68,7 +68,12 @@ def _mended(gap: Gap, mailbox: Mailbox, here: int, person: Person, user: User) -
     item = {
         "type": "break",
         "is_open": False,
-        "title": gaps.interrupted(times.local_day(gap.began_at), times.local_day(gap.ended_at), times.local_day(now())),
+        "title": gaps.interrupted(
+            times.local_day(gap.began_at),
+            times.local_day(gap.ended_at),
+            times.local_day(now()),
+            gaps.hours(gap, timezone.get_current_timezone()),
+        ),
         "lead": recovered,
         "text": text,
         "url": _what_happened(mailbox, user),

@@ -193,11 +193,12 @@ def acts_of(mailbox: Mailbox) -> tuple[dict[str, Any] | None, list[dict[str, Any
 def sentence_of_line(mailbox: Mailbox, breaks: Sequence[Break]) -> str:
     """The 90-day line in words."""
     today = timezone.localtime(clock.now()).date()
-    said = [
-        f"{gaps.interrupted(b.start, b.end, today)}; {gaps.recovered(b.recovered or 0)}"
+    mended = [
+        f"{gaps.interrupted(b.start, b.end, today, b.hours)}; {gaps.recovered(b.recovered or 0)}"
         for b in breaks
         if not b.is_open
-    ][-2:]
+    ]
+    said = list(dict.fromkeys(mended))[-2:]
     if any(b.is_open for b in breaks) and mailbox.gap_since:
         said.insert(0, gaps.open_sentence(mailbox, mailbox.gap_since))
     return " · ".join(said) or f"No break since it was connected on {_day(mailbox.created_at)}"

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from threadline import clock
 from threadline.domain.facts import Where
-from threadline.services import ledger
+from threadline.services import gaps, ledger
 from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.storage.models import Copy, Folder, Gap, LedgerEntry, Mailbox, Refresh, Verification
 from threadline.web.thread_by_day import Break, Day
@@ -88,13 +88,14 @@ def lines_of(mailboxes: Sequence[Mailbox]) -> dict[int, Line]:
     today = timezone.localtime(clock.now()).date()
     window = days_back(today, DAYS)
     counts = _counts(mailboxes, window[0])
-    gaps: dict[int, list[Gap]] = defaultdict(list)
-    for gap in Gap.objects.filter(mailbox__in=mailboxes, ended_at__gte=_midnight(window[0])).order_by("began_at"):
-        gaps[gap.mailbox_id].append(gap)
+    found: dict[int, list[Gap]] = defaultdict(list)
+    rows = gaps.worth_drawing(Gap.objects.filter(mailbox__in=mailboxes, ended_at__gte=_midnight(window[0])))
+    for gap in rows.order_by("began_at"):
+        found[gap.mailbox_id].append(gap)
     return {
         mailbox.pk: Line(
             [Day(day, *counts[mailbox.pk].get(day, (0, 0))) for day in window],
-            _breaks(mailbox, gaps[mailbox.pk], today),
+            _breaks(mailbox, found[mailbox.pk], today),
         )
         for mailbox in mailboxes
     }
@@ -124,10 +125,10 @@ def _folders(mailboxes: Sequence[Mailbox]) -> list[tuple[int, int, str]]:
     return list(Folder.objects.filter(mailbox__in=mailboxes).values_list("pk", "mailbox_id", "role"))
 
 
-def _breaks(mailbox: Mailbox, gaps: Sequence[Gap], today: date) -> list[Break]:
+def _breaks(mailbox: Mailbox, found: Sequence[Gap], today: date) -> list[Break]:
     mended = [
-        Break(_day(gap.began_at), _day(gap.ended_at), gap.recovered)
-        for gap in gaps
+        Break(_day(gap.began_at), _day(gap.ended_at), gap.recovered, gaps.hours(gap, timezone.get_current_timezone()))
+        for gap in found
         if gap.began_at != mailbox.gap_since
     ]
     return [*mended, Break(_day(mailbox.gap_since), today)] if mailbox.gap_since else mended
