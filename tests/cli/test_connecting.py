@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import sys
@@ -13,6 +14,7 @@ import pytest
 from tests.cli.conftest import OWNER, PASSWORD, Cli, connect
 from tests.cli.test_installation import THREADLINE, Installation
 from tests.servers.dovecot import Dovecot
+from tests.servers.process import free_port
 from threadline.providers.contract import Security, ServerSettings
 from threadline.providers.detection import Detection, Source
 from threadline.services import connect as service
@@ -28,6 +30,22 @@ def test_the_server_is_found_from_the_address_and_shown(
     answer = northgate.ok("mailbox", "add", OWNER, "--user", OWNER, "--password-file", password_file)
     assert f"Mail server: 127.0.0.1, port {mail_server.port}, no encryption; as {OWNER}." in answer.err
     assert northgate.json("mailbox", "refresh", OWNER)["outcome"] == "complete"
+
+
+def test_with_json_standard_error_holds_the_error_alone(northgate: Cli, tmp_path: Path) -> None:
+    northgate.ok("company", "add", "Southgate")
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD)
+    unused = free_port()
+    arguments = ("mailbox", "add", OWNER, "--user", OWNER, "--password-file", str(secret), "--json", "--imap-host")
+    answer = northgate(*arguments, "127.0.0.1", "--imap-port", str(unused), "--imap-security", "none")
+    assert (answer.status, answer.out) == (1, "")
+    assert "then try again" in json.loads(answer.err)["error"]
+    other = northgate(*arguments, "127.0.0.1", "--company", "Southgate")
+    assert json.loads(other.err) == {
+        "error": f"{OWNER} is a user of Northgate, not of Southgate.",
+        "field": "company",
+    }
 
 
 @pytest.mark.tries_the_network("detection asks the internet about the domain")

@@ -6,7 +6,6 @@ import base64
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,7 @@ from tests.faults.proxy import FaultProxy
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery
 from threadline.cli import failures
-from threadline.providers import registry
-from threadline.providers.imap.session import open_session
+from threadline.services import connect as connect_service
 from threadline.storage.models import Copy, Mailbox, Person, Secret
 
 ANNA = "anna@posten.test"
@@ -38,7 +36,8 @@ def test_a_wrong_password_connects_nothing(northgate: Cli, mail_server: Dovecot,
     wrong = tmp_path / "wrong"
     wrong.write_text("not it\n")
     answer = northgate(*connecting(mail_server.host, mail_server.port, str(wrong)))
-    refused_once(answer, "password")
+    refused_once(answer, "Check the user name and the password, then try again.")
+    assert "Sign in again" not in answer.err
 
 
 def test_an_unknown_host_is_named(northgate: Cli, password_file: str) -> None:
@@ -57,10 +56,12 @@ def test_an_expired_certificate_gets_no_password(
 def test_a_host_that_never_answers_is_given_up(
     northgate: Cli, mail_server: Dovecot, password_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "open_imap", partial(open_session, timeout=0.5))
+    monkeypatch.setattr(connect_service, "PATIENCE", 0.5)
     with FaultProxy(mail_server.port) as proxy:
         proxy.behave(hang=True)
-        refused_once(northgate(*connecting("127.0.0.1", proxy.port, password_file)), "127.0.0.1")
+        answer = northgate(*connecting("127.0.0.1", proxy.port, password_file))
+    refused_once(answer, "127.0.0.1", "Check the host name, the port and the protection")
+    assert "Nothing needs to be done" not in answer.err
 
 
 def test_a_refused_connection_is_said(northgate: Cli, mail_server: Dovecot, password_file: str) -> None:

@@ -5,16 +5,19 @@ The mail server is shown before a password is asked for. Nothing is stored of a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from threadline.cli.commands import Command, ask_secret, company_option, password_options, read_secret
 from threadline.cli.output import count, note, result
+from threadline.domain.errors import ProviderError
 from threadline.services import accounts, connect
 from threadline.services.errors import Invalid
 from threadline.services.sessions import Credentials, has_stored
-from threadline.storage.models import Mailbox
+from threadline.storage.models import Mailbox, User
 
 PROTECTION = {"tls": "TLS", "starttls": "STARTTLS", "none": "no encryption"}
 
@@ -31,6 +34,7 @@ def named(address: str, company_name: str | None) -> Mailbox:
 @click.option("--imap-security", type=click.Choice(tuple(PROTECTION)), help="Default: tls.")
 @click.option("--username", metavar="NAME", help="To sign in with; usually the address.")
 @password_options
+@company_option
 def add(
     address: str,
     user_email: str,
@@ -40,11 +44,12 @@ def add(
     username: str | None,
     password_file: Path | None,
     token_file: Path | None,
+    company_name: str | None,
 ) -> None:
     """Connect a mailbox: sign in at its mail server. Does not refresh."""
     if not imap_host and (imap_port or imap_security):
         raise click.UsageError("--imap-port and --imap-security need --imap-host.")
-    owner = accounts.user_named(user_email)
+    owner = _owner(user_email, company_name)
     if imap_host:
         server = connect.server(imap_host, imap_port, imap_security or "tls", username or address)
     else:
@@ -53,11 +58,29 @@ def add(
     if server.security.value == "none":
         note("Warning: without encryption, everybody on the way can read the password and the emails.")
     credentials = _given(password_file, token_file) or Credentials(ask_secret(f"Password of {server.username}"))
-    mailbox = connect.add(address, owner, server, credentials, door="command")
+    with _for_whom_is_at_it():
+        mailbox = connect.add(address, owner, server, credentials, door="command")
     result(
         connect.status(mailbox),
         f"Connected {mailbox.address}. Nothing was fetched yet: threadline mailbox refresh {mailbox.address}",
     )
+
+
+def _owner(email: str, company_name: str | None) -> User:
+    """A user is of one company only; --company is checked against it."""
+    owner = accounts.user_named(email)
+    if company_name and accounts.company_named(company_name) != owner.company:
+        raise Invalid(f"{owner.email} is a user of {owner.company.name}, not of {company_name}.", field="company")
+    return owner
+
+
+@contextmanager
+def _for_whom_is_at_it() -> Iterator[None]:
+    """A failure says what to do now: there is no refresh yet that would try again."""
+    try:
+        yield
+    except ProviderError as error:
+        raise click.ClickException(connect.sentence_while_connecting(error)) from error
 
 
 def _detected(address: str, username: str | None) -> connect.MailServer:
@@ -98,7 +121,8 @@ def reconnect(address: str, password_file: Path | None, token_file: Path | None,
     credentials = _given(password_file, token_file)
     if credentials is None and not has_stored(mailbox):
         credentials = Credentials(ask_secret(f"Password of {mailbox.settings['username']}"))
-    mailbox = connect.reconnect(mailbox, credentials, user=None, door="command")
+    with _for_whom_is_at_it():
+        mailbox = connect.reconnect(mailbox, credentials, user=None, door="command")
     result(
         connect.status(mailbox),
         f"Connected {mailbox.address} again. The next refresh fills the gap: "

@@ -66,8 +66,9 @@ def say_text(text: str) -> None:
 
 
 def note(line: str) -> None:
-    """Something for the person at the terminal, beside the result."""
-    click.echo(safe(line), err=True)
+    """Something for the person at the terminal, beside the result; nothing with `--json`, which a program reads."""
+    if not wants_json():
+        click.echo(safe(line), err=True)
 
 
 def as_plain(value: object) -> Any:

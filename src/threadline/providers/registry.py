@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from threadline.domain.errors import AppMisconfigured
 from threadline.providers.contract import ServerSettings, Session, TokenSource
 from threadline.providers.imap.probe import ProbeStep
 from threadline.providers.imap.probe import probe as probe_imap
+from threadline.providers.imap.session import TIMEOUT
 from threadline.providers.imap.session import open_session as open_imap
 from threadline.providers.network import resolve_guarded
 
-Opener = Callable[[ServerSettings, TokenSource, frozenset[str]], Session]
+USUAL_TIMEOUT = TIMEOUT  # seconds for one answer
+Opener = Callable[[ServerSettings, TokenSource, frozenset[str], float], Session]
 
 
-def _imap(settings: ServerSettings, tokens: TokenSource, allow: frozenset[str]) -> Session:
-    return open_imap(settings, tokens, resolve=lambda host, port: resolve_guarded(host, port, allow=allow))
+def _imap(settings: ServerSettings, tokens: TokenSource, allow: frozenset[str], timeout: float) -> Session:
+    resolve = partial(resolve_guarded, allow=allow)
+    return open_imap(settings, tokens, resolve=resolve, timeout=timeout)
 
 
 OPENERS: Mapping[str, Opener] = {"imap": _imap}
 
 
-def open_session(provider: str, settings: ServerSettings, tokens: TokenSource, *, allow: frozenset[str]) -> Session:
+def open_session(
+    provider: str,
+    settings: ServerSettings,
+    tokens: TokenSource,
+    *,
+    allow: frozenset[str],
+    timeout: float = USUAL_TIMEOUT,
+) -> Session:
     """Sign in and return an open session. `allow`: hosts on private addresses that may be connected to all the same."""
     opener = OPENERS.get(provider)
     if opener is None:
         raise AppMisconfigured(f"This version of Threadline cannot connect {provider} mailboxes.")
-    return opener(settings, tokens, allow)
+    return opener(settings, tokens, allow, timeout)
 
 
 def probe(provider: str, settings: ServerSettings, tokens: TokenSource, *, allow: frozenset[str]) -> list[ProbeStep]:

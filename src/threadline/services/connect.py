@@ -15,7 +15,7 @@ from django.db import transaction
 from threadline.clock import now
 from threadline.domain.addresses import normalise
 from threadline.domain.cause_texts import CAUSE_TEXTS
-from threadline.domain.causes import Cause
+from threadline.domain.causes import Cause, Who
 from threadline.domain.connection import Event, State
 from threadline.domain.errors import NeedsUser, ProviderError
 from threadline.providers.contract import Security, ServerSettings
@@ -38,6 +38,25 @@ from threadline.storage.models import Company, Mailbox, User
 
 MailServer = ServerSettings  # the doors name it by this
 PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143}
+# Seconds: a person waits, unlike at a refresh. Dovecot holds back its answer to a wrong password for up to 17.
+PATIENCE = 20.0
+_TRY_AGAIN = "Try again in a few minutes."
+_CHECK_THE_SERVER = "Check the host name, the port and the protection, then try again."
+_CHECK_WHO = "Check the user name and the password, then try again."
+# What to do, where the usual next step speaks to someone whose mailbox is connected already.
+_WHILE_CONNECTING: Mapping[Cause, str] = {
+    Cause.CREDENTIALS_REJECTED: _CHECK_WHO,
+    Cause.PASSWORD_EXPIRED: "Set a new password with your mail provider, then try again with it.",
+    Cause.APP_PASSWORD_REQUIRED: "Create an app password in the security settings of your mail account, then try again "
+    "with it.",
+    Cause.WEB_SIGN_IN_REQUIRED: "Sign in to your mail in a browser and confirm that it is you, then try again.",
+    Cause.PLAINTEXT_REFUSED: "Choose TLS or STARTTLS as the protection, then try again.",
+    Cause.HOST_UNKNOWN: "Check the host name, then try again.",
+    Cause.HOST_REFUSED: _CHECK_THE_SERVER,
+    Cause.HOST_SILENT: _CHECK_THE_SERVER,
+    Cause.NOT_A_MAIL_SERVER: _CHECK_THE_SERVER,
+    Cause.CONNECTION_LOST: _CHECK_THE_SERVER,
+}
 
 
 def check(address: str) -> None:
@@ -179,7 +198,7 @@ def _named(identity: str) -> str:
 
 def _sign_in(server: ServerSettings, credentials: Credentials, *, by_operator: bool) -> str:
     """Sign in once and open the folder list; returns who the server says we are."""
-    with open_with("imap", server, credentials, by_hand=by_operator) as session:
+    with open_with("imap", server, credentials, by_hand=by_operator, timeout=PATIENCE) as session:
         session.folders()
         return session.identity().subject
 
@@ -203,10 +222,20 @@ def disconnect(mailbox: Mailbox, *, user: User | None, door: str) -> None:
 
 
 def sentence_of(error: ProviderError) -> str:
-    """What went wrong while connecting, and what to do, for the person who is at it."""
+    """What went wrong with a connected mailbox, and what to do."""
+    return _with_next_step(str(error).rstrip(), CAUSE_TEXTS[error.cause].next_step)
+
+
+def sentence_while_connecting(error: ProviderError) -> str:
+    """What went wrong, and what to do, for the person who is connecting: nothing is tried again by itself yet."""
     text = CAUSE_TEXTS[error.cause]
-    said = str(error).rstrip()
-    return said if text.next_step in said else f"{said} {text.next_step}"
+    usual = _TRY_AGAIN if text.who is Who.NOBODY else text.next_step
+    said = str(error).replace("We try again by ourselves.", "").rstrip()
+    return _with_next_step(said, _WHILE_CONNECTING.get(error.cause, usual))
+
+
+def _with_next_step(said: str, step: str) -> str:
+    return said if step in said else f"{said} {step}"
 
 
 def mailbox_named(address: str, company: Company | None = None) -> Mailbox:

@@ -14,6 +14,7 @@ from threadline.config.keyfile import installation_secrets
 from threadline.domain.causes import Cause
 from threadline.domain.errors import NeedsUser
 from threadline.providers.contract import Security, ServerSettings, Session
+from threadline.providers.registry import USUAL_TIMEOUT
 from threadline.providers.registry import open_session as open_provider
 from threadline.storage.models import Mailbox, Secret
 from threadline.storage.sealing import seal, unseal
@@ -112,9 +113,17 @@ def open_mailbox(mailbox: Mailbox) -> Session:
     )
 
 
-def open_with(provider: str, server: ServerSettings, credentials: Credentials, *, by_hand: bool = False) -> Session:
+def open_with(
+    provider: str,
+    server: ServerSettings,
+    credentials: Credentials,
+    *,
+    by_hand: bool = False,
+    timeout: float = USUAL_TIMEOUT,
+) -> Session:
     """`by_hand`: the operator named this host on the command line, so a private address is what was meant."""
-    return open_provider(provider, server, credentials, allow=allowed_hosts(server if by_hand else None))
+    allow = allowed_hosts(server if by_hand else None)
+    return open_provider(provider, server, credentials, allow=allow, timeout=timeout)
 
 
 def allowed_hosts(named_by_operator: ServerSettings | None = None) -> frozenset[str]:

@@ -133,7 +133,8 @@ def open_session(
     context, which verifies certificates against the system's authorities.
     """
     endpoints = resolve_endpoints(settings.host, settings.port, resolve)
-    channel = Channel(connect_tcp(settings.host, endpoints, min(timeout, CONNECT_TIMEOUT)), settings.host)
+    each = min(timeout / len(endpoints), CONNECT_TIMEOUT)
+    channel = Channel(connect_tcp(settings.host, endpoints, each), settings.host)
     with contextlib.ExitStack() as undo:
         undo.callback(channel.close)
         channel.allow(min(SIGN_IN_TIMEOUT, 4 * timeout), each=timeout)

@@ -8,7 +8,7 @@ from django import forms
 
 from threadline.domain.causes import Cause
 from threadline.domain.errors import ProviderError
-from threadline.services.connect import sentence_of
+from threadline.services.connect import sentence_while_connecting
 from threadline.services.errors import Refused
 
 SECURITY = [
@@ -90,7 +90,7 @@ class SignInForm(forms.Form):
 
     def failed(self, error: ProviderError) -> None:
         """Show what the mail server answered beside the field it is about."""
-        self.add_error(_FIELD_OF.get(error.cause), sentence_of(error))
+        self.add_error(_FIELD_OF.get(error.cause), sentence_while_connecting(error))
 
     @property
     def server_is_wrong(self) -> bool:
