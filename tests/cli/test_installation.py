@@ -17,6 +17,9 @@ from tests.cli.conftest import OWNER, connecting, email
 from tests.faults.proxy import FaultProxy
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery
+from threadline.config import environment
+from threadline.config.environment import BadSetting
+from threadline.providers.network import resolve_guarded
 
 THREADLINE = [sys.executable, "-c", "from threadline.cli import main; main()"]
 
@@ -82,6 +85,34 @@ def test_a_bad_setting_is_refused_with_its_name(installation: Installation) -> N
     done = installation("people", "list", "--json", DATABASE_URL="mysql://root:secret@db/x")
     assert done.returncode == 2
     assert "secret" not in json.loads(done.stderr)["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("THREADLINE_HOST", "the-house"),
+        ("THREADLINE_TRUSTED_PROXY", "proxy.lan"),
+        ("THREADLINE_BASE_URL", "https://threadline.test/mail"),
+        ("THREADLINE_BASE_URL", "https://someone@threadline.test"),
+        ("THREADLINE_ALLOW_HOSTS", "mail.lan, 10.1.0.0/99"),
+        ("THREADLINE_ALLOW_HOSTS", "10.1.0.256"),
+        ("THREADLINE_ALLOW_HOSTS", "mail.lan:99999"),
+        ("THREADLINE_ALLOW_HOSTS", "mail lan"),
+        ("THREADLINE_ALLOW_HOSTS", "imaps://mail.lan"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"{name} is .*; expected "):
+        environment.read({name: value})
+
+
+def test_hosts_are_names_addresses_and_networks() -> None:
+    hosts = "mail.lan, 10.1.0.1,[::1]:143,fd00::/8,Mail.lan:993,10.1.0.0/16,bücher.example,::1,mail_1.lan"
+    read = environment.read({"THREADLINE_ALLOW_HOSTS": hosts, "THREADLINE_BASE_URL": "https://threadline.test:8443/"})
+    assert read["THREADLINE_ALLOW_HOSTS"] == {host.strip().lower() for host in hosts.split(",")}
+    assert read["THREADLINE_BASE_URL"] == "https://threadline.test:8443"
+    for entry in read["THREADLINE_ALLOW_HOSTS"]:
+        resolve_guarded("127.0.0.1", 993, allow=frozenset({entry, "127.0.0.1"}))
 
 
 def test_a_key_that_others_can_read_is_refused(installation: Installation) -> None:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,7 +53,8 @@ def _base_url(value: str) -> str:
     if not value:
         return ""
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    beside = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or beside:
         raise ValueError(value)
     return value.rstrip("/")
 
@@ -63,8 +66,39 @@ def _email(value: str) -> str:
     return value
 
 
-def _names(value: str) -> frozenset[str]:
-    return frozenset(name.strip().lower() for name in value.split(",") if name.strip())
+def _address(value: str) -> str:
+    ip_address(value)
+    return value
+
+
+def _own_address(value: str) -> str:
+    return value if value == "localhost" else _address(value)
+
+
+_HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[^\W_]([\w-]{0,61}[^\W_])?(\.[^\W_]([\w-]{0,61}[^\W_])?)*\.?")
+_WITH_PORT = re.compile(r"(\[[^\]]+\]|[^:]+):(\d{1,5})")
+
+
+def _hosts(value: str) -> frozenset[str]:
+    return frozenset(_host(entry.strip().lower()) for entry in value.split(",") if entry.strip())
+
+
+def _host(entry: str) -> str:
+    """A host name, an address or a network, the first two also with a port: what the connections understand."""
+    if "/" in entry:
+        ip_network(entry, strict=False)
+        return entry
+    host = entry
+    if with_port := _WITH_PORT.fullmatch(entry):
+        host = with_port[1]
+        _port(with_port[2])
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        # Of nothing but digits and dots: an address that was mistyped, not a name.
+        if not _HOST_NAME.fullmatch(host) or not host.strip("0123456789."):
+            raise
+    return entry
 
 
 def _database(value: str) -> dict[str, Any] | None:
@@ -127,21 +161,27 @@ VARIABLES = (
         "Where the store, the search index and the keys are kept.",
         _path,
     ),
-    Variable("THREADLINE_HOST", "127.0.0.1", "an address of this machine", "The address the pages listen on.", str),
+    Variable(
+        "THREADLINE_HOST",
+        "127.0.0.1",
+        "an address of this machine, or localhost",
+        "The address the pages listen on.",
+        _own_address,
+    ),
     Variable("THREADLINE_PORT", "8321", "a port number from 1 to 65535", "The port the pages listen on.", _port),
     Variable(
         "THREADLINE_BASE_URL",
         "",
-        "an address such as https://threadline.company.example",
+        "an address without a path, such as https://threadline.company.example",
         "The address people use. With https, cookies are only sent over TLS.",
         _base_url,
     ),
     Variable(
         "THREADLINE_TRUSTED_PROXY",
         "127.0.0.1",
-        "the address of the reverse proxy",
+        "the address of the reverse proxy, such as 127.0.0.1",
         "Whose word on the client's address and on TLS is believed, where THREADLINE_BASE_URL is https.",
-        str,
+        _address,
     ),
     Variable(
         "THREADLINE_SUPPORT_EMAIL",
@@ -153,9 +193,9 @@ VARIABLES = (
     Variable(
         "THREADLINE_ALLOW_HOSTS",
         "",
-        "host names, addresses or networks, separated by commas",
+        "host names, addresses (also with a port, as mail.lan:993) or networks, separated by commas",
         "Mail servers on private addresses that users may connect to.",
-        _names,
+        _hosts,
     ),
     Variable(
         "DATABASE_URL",
