@@ -20,6 +20,7 @@ from threadline.storage import search
 from threadline.storage.models import Copy, Folder, Link, Mailbox, Message
 
 PAGE = 50
+MOST_COUNTED = 1000  # of what a search finds; beyond it nobody compares figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ def listing(
 
 def count(mailbox: Mailbox, role: Role) -> int:
     return copies_of(mailbox, role).count()
+
+
+def count_found(mailbox: Mailbox, role: Role, words: str) -> int:
+    """How many of a list hold these words; counted up to one more than `MOST_COUNTED`."""
+    return _matching(copies_of(mailbox, role), mailbox, words)[: MOST_COUNTED + 1].count()
 
 
 def copies_of(mailbox: Mailbox, role: Role) -> QuerySet[Copy]:

@@ -49,6 +49,15 @@ def test_a_row_names_the_sender_and_the_profiles_it_is_on_or_asks_why_not(mailbo
     assert f"To {ANNA}" in words(alice.get(url(mailbox, "sent")))
 
 
+def test_a_search_says_how_many_it_found_and_offers_the_other_list(mailbox: Mailbox, alice: Client) -> None:
+    inbox = alice.get(url(mailbox), {"q": ANNA})
+    assert "1 found in Inbox · 1 in Sent" in words(inbox)
+    assert f'<a href="{url(mailbox, "sent")}?q=' in inbox.content.decode()
+    nothing = alice.get(url(mailbox), {"q": "no such word"})
+    assert "0 found in Inbox · 0 in Sent" in words(nothing)
+    assert "found in" not in words(alice.get(url(mailbox)))
+
+
 def test_the_page_opens_in_every_state_of_the_connection(mailbox: Mailbox, alice: Client) -> None:
     for state in State:
         Mailbox.objects.filter(pk=mailbox.pk).update(state=state.value)

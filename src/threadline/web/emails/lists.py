@@ -70,6 +70,7 @@ def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
         "mailbox": mailbox,
         "role": role,
         "words": words,
+        "found": _found(mailbox, role, words) if words else {},
         "rows": [_row(copy, mailbox, role, searched | position) for copy in page.copies],
         "newer_url": "?" + urlencode(searched | {"after": page.newer}) if page.newer else "",
         "older_url": "?" + urlencode(searched | {"before": page.older}) if page.older else "",
@@ -77,6 +78,23 @@ def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
         "head": head(mailbox, role),
         "mailboxes": list(access.own_mailboxes(request.user)),
     }
+
+
+def _found(mailbox: Mailbox, role: str, words: str) -> dict[str, str]:
+    """How many were found here, and in the other list, with the way there where there are any."""
+    other = "sent" if role == "inbox" else "inbox"
+    beside = messages.count_found(mailbox, Role(other), words)
+    url = f"{reverse('folder', args=[mailbox.pk, other])}?{urlencode({'q': words})}" if beside else ""
+    return {
+        "here": f"{_counted(messages.count_found(mailbox, Role(role), words))} found in {_title(role)}",
+        "other": f"{_counted(beside)} in {_title(other)}",
+        "url": url,
+    }
+
+
+def _counted(count: int) -> str:
+    most = messages.MOST_COUNTED
+    return f"more than {most:,}" if count > most else f"{count:,}"
 
 
 def _title(role: str) -> str:
