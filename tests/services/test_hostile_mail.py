@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
+from django.db import DataError
 
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, ANNA, BOB, World, mail, run
 from threadline.services import access, facts, link, messages
-from threadline.storage.models import Copy, Mailbox, Message, User
+from threadline.services.refresh import load
+from threadline.storage.arrivals import Arrival, Stored
+from threadline.storage.models import Copy, Folder, LedgerEntry, Mailbox, Message, User
 
 pytestmark = pytest.mark.needs("dovecot")
 
@@ -88,3 +94,27 @@ def test_connecting_a_candidates_address_does_not_make_the_candidate_a_colleague
     dovecot.deliver(ALICE, mail(1))
     assert run(alices).total("linked") == 1
     assert ANNA not in facts.company_addresses(world.company.pk)
+
+
+@pytest.mark.invariant("I7", "I11")
+def test_an_email_that_cannot_be_stored_is_set_aside_and_the_others_come(
+    world: World, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = world.connect(dovecot)
+    for number in (1, 2, 3):
+        dovecot.deliver(ALICE, mail(number))
+    whole = load.store
+
+    def refuse_the_second(company_id: int, folder: Folder, arrivals: Sequence[Arrival], **rest: Any) -> Stored:
+        if any(arrival.parsed.message_id == "m2@posten.example" for arrival in arrivals):
+            raise DataError("value out of range")
+        return whole(company_id, folder, arrivals, **rest)
+
+    monkeypatch.setattr(load, "store", refuse_the_second)
+    report = run(mailbox)
+    assert (report.outcome, report.total("new"), report.total("ledger")) == ("complete", 2, 1)
+    assert LedgerEntry.objects.get().reason == "not_storable"
+    monkeypatch.undo()
+    LedgerEntry.objects.update(next_try_at=mailbox.created_at)
+    assert run(mailbox).total("new") == 1
+    assert not LedgerEntry.objects.exists()

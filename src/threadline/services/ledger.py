@@ -18,6 +18,7 @@ from threadline.services.sessions import open_mailbox
 from threadline.storage.models import Company, LedgerEntry, Mailbox
 
 REASONS = {
+    "not_storable": "Something in this email cannot be stored. That is our fault, and we look into it.",
     "unreadable_at_server": "The mail server lists this email but does not hand it out.",
     "crashed": "Reading this email stopped the reader, three times.",
     "timed_out": "Reading this email took too long, three times.",

@@ -26,6 +26,7 @@ from threadline.providers.imap.wire import Framer, Limits, ProtocolError
 _READ = 256 * 1024
 _KEPT_NOTICES = 50
 _UNTAGGED_LIMIT = 5_000_000  # answers to one command: more is a server that never ends
+_COLLECTED_LIMIT = 20_000  # answers kept at once, of commands that have few: folders, mostly
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,13 @@ class Channel:
 
     def collect(self, tag: str) -> list[Data]:
         """The answers of a command that was sent before."""
-        return [found for found in self.answers(tag) if isinstance(found, Data)]
+        found: list[Data] = []
+        for one in self.answers(tag):
+            if isinstance(one, Data):
+                found.append(one)
+            if len(found) > _COLLECTED_LIMIT:
+                raise self._broken("more answers than any mailbox has folders")
+        return found
 
     def settle(self) -> None:
         """Reads past the answers nobody waits for any more."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
+from django.db import DataError, IntegrityError
 from django.db.models import Q
 
 from threadline.clock import now
@@ -39,7 +41,11 @@ EXPECTED_OF_ONE = 128 * 1024  # of a larger message the attachments stay where t
 INDEXED_AT_ONCE = 1_000
 LEDGER_RETRY = timedelta(hours=6)
 LEDGER_AT_ONCE = 50  # tried again in one refresh, each by itself
+# What one email can do to the store by what is in it. Trouble of the store itself (locked, full) is none of these.
+UNSTORABLE = (DataError, IntegrityError, LookupError, TypeError, ValueError)
 INLINE_RAW = 32 * 1024 * 1024  # raw forms kept in the store are no larger; of larger ones the provider's stays the only
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -158,13 +164,38 @@ def load_items(
         read = one_ahead(read, meanwhile=lambda: work.keep_alive(folder.name))
     for number, batch in enumerate(read, start=1):
         gone += batch.gone
-        with work.storing(folder.name):
-            _store(work, folder, generation, batch, report)
-            if number == len(batches) and finally_store is not None and batch.error is None:
-                finally_store(gone)
+        last = number == len(batches) and batch.error is None
+        try:
+            with work.storing(folder.name):
+                _store(work, folder, generation, batch, report)
+                if last and finally_store is not None:
+                    finally_store(gone)
+        except UNSTORABLE:
+            left = _store_one_by_one(work, folder, generation, batch, report)
+            with work.storing(folder.name):
+                _store(work, folder, generation, left, report)
+                if last and finally_store is not None:
+                    finally_store(gone)
         search.catch_up(at_least=INDEXED_AT_ONCE)
         if batch.error is not None:
             raise batch.error
+
+
+def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> Batch:
+    """A batch that the store refused: each email by itself, so that the one at fault is set aside and stops no other.
+
+    Returns what is left to store: the failures, old and new.
+    """
+    left = Batch(failures=batch.failures, error=batch.error)
+    for arrival in batch.arrivals:
+        try:
+            with work.storing(folder.name):
+                _store(work, folder, generation, Batch([arrival]), report)
+        except UNSTORABLE as refused:
+            log.exception("email not storable", folder=folder.pk, remote_id=arrival.remote_id)
+            item = RemoteItem(arrival.remote_id, arrival.size, arrival.provider_at, arrival.flags)
+            left.failures.append((item, "not_storable", type(refused).__name__, arrival.raw, NAMELESS))
+    return left
 
 
 def _plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
