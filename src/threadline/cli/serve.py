@@ -22,7 +22,9 @@ from typing import Any
 
 import click
 
+from threadline.cli import demo_folder
 from threadline.cli.commands import Starter
+from threadline.cli.demo_folder import CannotServe
 from threadline.cli.preparation import prepare, prepare_store
 from threadline.config.environment import read
 
@@ -34,12 +36,6 @@ _PR_SET_PDEATHSIG = 1
 
 class Stopped(Exception):
     """SIGTERM or Ctrl-C: the way out of the serving loop."""
-
-
-class CannotServe(click.ClickException):
-    """The pages cannot be served; the message says why and what to do."""
-
-    exit_code = 1
 
 
 @click.command(cls=Starter)
@@ -87,6 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(listener: socket.socket, environment: dict[str, Any], stack: ExitStack) -> None:
     folder: Path = environment["THREADLINE_DATA_DIR"] / "sandbox"
     if environment["THREADLINE_DEMO"]:
+        demo_folder.check(environment)
         _start_sandbox(folder, stack)
     prepare()
     from threadline.config import logging
@@ -166,10 +163,11 @@ def _demo_greeting(folder: Path, address: str) -> str:
     user = demo.fill(folder)
     accounts = json.loads((folder / "ready.json").read_text(encoding="utf-8"))["accounts"]
     account = next(account for account in accounts if account["address"] == user.email)
+    password = f"password: {demo.PASSWORD}" if user.check_password(demo.PASSWORD) else "with the password you chose"
     lines = [
         "",
         f"  Threadline    {address}",
-        f"  Sign in       {user.email}   password: {demo.PASSWORD}",
+        f"  Sign in       {user.email}   {password}",
         "",
     ]
     if demo.is_connected(account["address"]):

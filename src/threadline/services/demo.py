@@ -32,14 +32,14 @@ def fill(folder: Path) -> User:
             )
     if not company.people.exists():
         imports.import_people(company, (folder / "people.csv").read_bytes(), name="people.csv", door="command")
-    _follow_the_server()
+    _follow_the_server(company)
     return User.objects.get(email=world["users"][0]["email"])
 
 
-def _follow_the_server() -> None:
-    """The sandbox keeps its port as a rule; where it could not, its mailboxes go with it."""
+def _follow_the_server(company: Company) -> None:
+    """The sandbox keeps its port as a rule; where it could not, its mailboxes go with it, and no others."""
     servers: dict[str, dict[str, Any]] = settings.MAIL_SERVERS
-    for mailbox in Mailbox.objects.all():
+    for mailbox in Mailbox.objects.filter(company=company):
         server = servers.get(mailbox.address_key.partition("@")[2])
         if server and mailbox.settings["host"] == server["host"] and mailbox.settings["port"] != server["port"]:
             mailbox.settings["port"] = server["port"]
