@@ -31,6 +31,7 @@ from threadline.services.sessions import (
     open_with,
     settings_from_json,
     settings_to_json,
+    waiting,
 )
 from threadline.services.sessions import stored as stored_credentials
 from threadline.storage import leases
@@ -176,9 +177,10 @@ def reconnect(
         )
         mailbox.retry_at, mailbox.next_refresh_at = None, moment
         mailbox.save(update_fields=["settings", "identity"])
+        again = "Connected" if mailbox.state == State.DISCONNECTED.value else "Signed in"
         if mailbox.state != State.CONNECTED.value:
             health.move(mailbox, Event.BEGUN, now=moment, text="Sign-in begun")
-        health.move(mailbox, Event.AUTHORISED, now=moment, text="Signed in again")
+        health.move(mailbox, Event.AUTHORISED, now=moment, text=f"{again} again")
         # All ids are compared before the cursors count again: whatever happened meanwhile is found.
         mailbox.folders.update(cursor=None)
         audit.record(mailbox.company_id, user, door, "mailbox reconnected", mailbox.address)
@@ -198,7 +200,10 @@ def _named(identity: str) -> str:
 
 def _sign_in(server: ServerSettings, credentials: Credentials, *, by_operator: bool) -> str:
     """Sign in once and open the folder list; returns who the server says we are."""
-    with open_with("imap", server, credentials, by_hand=by_operator, timeout=PATIENCE) as session:
+    with (
+        waiting(),
+        open_with("imap", server, credentials, by_hand=by_operator, timeout=PATIENCE, patience=PATIENCE) as session,
+    ):
         session.folders()
         return session.identity().subject
 

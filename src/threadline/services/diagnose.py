@@ -21,7 +21,7 @@ from threadline.providers.mime.parse import headers_only
 from threadline.services import facts
 from threadline.services.errors import NotFound
 from threadline.services.policy import policy_of
-from threadline.services.sessions import open_mailbox
+from threadline.services.sessions import while_somebody_waits
 from threadline.storage.arrivals import digest_of
 from threadline.storage.models import (
     Copy,
@@ -113,7 +113,7 @@ def explain_remote(mailbox: Mailbox, folder_name: str, remote_id: str, person: P
     Most emails that are not held have a Message-ID, but not all; every one has a place.
     """
     gone = NotFound(f"That email is no longer in the folder {folder_name} of {mailbox.address}. Look for it again.")
-    with open_mailbox(mailbox) as session:
+    with while_somebody_waits(mailbox) as session:
         remote = next((folder for folder in session.folders() if folder.name == folder_name), None)
         if remote is None or not remote_id.isdecimal():
             raise gone
@@ -201,7 +201,7 @@ def _sharing(person: Person) -> tuple[str, ...]:
 
 
 def _explain_live(mailbox: Mailbox, query: Query, person: Person) -> list[Diagnosis]:
-    with open_mailbox(mailbox) as session:
+    with while_somebody_waits(mailbox) as session:
         found = list(session.find(query))
     as_of = now()
     groups: dict[tuple[object, ...], list[tuple[Found, ParsedMessage]]] = {}

@@ -14,7 +14,7 @@ from threadline.providers.contract import Content, RemoteFolder, RemoteItem
 from threadline.providers.mime.block import header_block
 from threadline.providers.mime.pool import ParseFailure, Parser
 from threadline.services.errors import Conflict, NotFound
-from threadline.services.sessions import open_mailbox
+from threadline.services.sessions import while_somebody_waits
 from threadline.storage.models import Company, LedgerEntry, Mailbox
 
 REASONS = {
@@ -103,7 +103,7 @@ def stream_raw(found: LedgerEntry) -> Iterator[bytes]:
         return
     folder = found.folder
     remote = RemoteFolder(folder.remote_name, folder.name, Role(folder.role), folder.special_use)
-    with open_mailbox(found.mailbox) as session:
+    with while_somebody_waits(found.mailbox) as session:
         yield from session.stream_raw(remote, found.generation, found.remote_id)
 
 

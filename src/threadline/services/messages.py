@@ -15,7 +15,7 @@ from threadline.domain.facts import Where
 from threadline.domain.folders import Role
 from threadline.providers.contract import RemoteFolder
 from threadline.services.errors import NotFound
-from threadline.services.sessions import open_mailbox
+from threadline.services.sessions import STREAMING, while_somebody_waits
 from threadline.storage import search
 from threadline.storage.models import Copy, Folder, Link, Mailbox, Message
 
@@ -122,8 +122,7 @@ def stream_raw(copy: Copy) -> Iterator[bytes]:
     if copy.body.raw is not None and _is_first_of_its_version(copy):
         yield bytes(copy.body.raw)
         return
-    session = open_mailbox(copy.mailbox)
-    with session:
+    with while_somebody_waits(copy.mailbox, patience=STREAMING) as session:
         yield from session.stream_raw(_remote(copy), copy.generation, copy.remote_id)
 
 
@@ -142,7 +141,7 @@ def stream_attachment(copy: Copy, number: int) -> tuple[dict[str, Any], Iterator
 
 
 def _stream_part(copy: Copy, part: str) -> Iterator[bytes]:
-    with open_mailbox(copy.mailbox) as session:
+    with while_somebody_waits(copy.mailbox, patience=STREAMING) as session:
         yield from session.stream_part(_remote(copy), copy.generation, copy.remote_id, part)
 
 

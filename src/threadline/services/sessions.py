@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +15,19 @@ from django.db import transaction
 from threadline.clock import now
 from threadline.config.keyfile import installation_secrets
 from threadline.domain.causes import Cause
-from threadline.domain.errors import NeedsUser
+from threadline.domain.errors import NeedsUser, Throttled
 from threadline.providers.contract import Security, ServerSettings, Session
 from threadline.providers.registry import USUAL_TIMEOUT
 from threadline.providers.registry import open_session as open_provider
 from threadline.storage.models import Mailbox, Secret
 from threadline.storage.sealing import seal, unseal
+
+ANSWER = 15.0  # seconds for one answer, where a person waits
+PATIENCE = 30.0  # seconds for all of them
+STREAMING = 300.0  # seconds for an attachment
+MOST_WAITING = 4  # of the threads that serve pages
+
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +130,41 @@ def open_with(
     *,
     by_hand: bool = False,
     timeout: float = USUAL_TIMEOUT,
+    patience: float | None = None,
 ) -> Session:
     """`by_hand`: the operator named this host on the command line, so a private address is what was meant."""
     allow = allowed_hosts(server if by_hand else None)
-    return open_provider(provider, server, credentials, allow=allow, timeout=timeout)
+    return open_provider(provider, server, credentials, allow=allow, timeout=timeout, patience=patience)
+
+
+@contextmanager
+def while_somebody_waits(mailbox: Mailbox, *, patience: float = PATIENCE) -> Iterator[Session]:
+    """An open mailbox for a page or a command that a person looks at: bounded in time, and few at once.
+
+    Pages are served by a handful of threads; mail servers that say nothing, or drip, must not take them all.
+    """
+    with waiting():
+        session = open_with(
+            mailbox.provider,
+            server_settings(mailbox),
+            stored(mailbox),
+            by_hand=mailbox.settings.get("by_operator", False),
+            timeout=min(patience, ANSWER),
+            patience=patience,
+        )
+        with session:
+            yield session
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """A place among the few that may wait for mail servers at once. Raises Throttled when there is none."""
+    if not _waiting.acquire(blocking=False):
+        raise Throttled("Many mail servers are being asked at this moment. Try again in a minute.")
+    try:
+        yield
+    finally:
+        _waiting.release()
 
 
 def allowed_hosts(named_by_operator: ServerSettings | None = None) -> frozenset[str]:

@@ -124,13 +124,15 @@ def open_session(
     *,
     resolve: Resolver | None = None,
     timeout: float = TIMEOUT,
+    patience: float | None = None,
     tls: ssl.SSLContext | None = None,
     client: Mapping[str, str] | None = None,
 ) -> ImapSession:
     """Connects and signs in.
 
     `resolve` turns the host into addresses it allows; without it the system's resolver does. `tls` replaces the default
-    context, which verifies certificates against the system's authorities.
+    context, which verifies certificates against the system's authorities. `patience` is how many seconds the session
+    has in all once it is open (None: no end).
     """
     endpoints = resolve_endpoints(settings.host, settings.port, resolve)
     each = min(timeout / len(endpoints), CONNECT_TIMEOUT)
@@ -142,6 +144,7 @@ def open_session(
         if greeting.kind != "PREAUTH":
             signin.sign_in(channel, settings, tokens)
         session = begin(channel, settings, greeting, client, timeout)
+        channel.allow(patience, each=timeout)
         undo.pop_all()
     return session
 
