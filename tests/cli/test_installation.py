@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from tests.cli.conftest import OWNER, connecting, email
 from tests.faults.proxy import FaultProxy
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery
+from tests.servers.process import free_port
 from threadline.config import environment
 from threadline.config.environment import BadSetting
 from threadline.providers.network import resolve_guarded
@@ -128,7 +130,36 @@ def test_a_data_folder_that_cannot_be_used_is_named(installation: Installation) 
     installation.folder.write_text("a file")
     done = installation("people", "list")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert str(installation.folder) in done.stderr
+    assert f"The data folder {installation.folder} cannot be used: it is not a folder." in done.stderr
+
+
+def test_a_demo_leaves_an_installation_of_ones_own_alone(installation: Installation) -> None:
+    installation.ok("company", "add", "Northgate")
+    before = sorted(path.name for path in installation.folder.iterdir())
+    done = installation("serve", "--demo", "--port", str(free_port()))
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert f"{installation.folder} holds an installation of its own;" in done.stderr
+    assert sorted(path.name for path in installation.folder.iterdir()) == before
+
+
+def test_a_second_demo_on_the_same_folder_leaves_the_first_alone(installation: Installation) -> None:
+    sandbox = installation.folder / "sandbox"
+    sandbox.mkdir(parents=True)
+    (sandbox / "ready.json").write_text("{}")
+    with (sandbox / "sandbox.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = installation("serve", "--demo", "--port", str(free_port()))
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert f"A demo is running in {installation.folder} already" in done.stderr
+    assert (sandbox / "ready.json").exists()
+
+
+def test_a_database_that_does_not_answer_is_named(installation: Installation) -> None:
+    port = free_port()
+    done = installation("people", "list", DATABASE_URL=f"postgresql://me:secret-word@127.0.0.1:{port}/mails")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert f"The database mails at 127.0.0.1, port {port} cannot be reached: nothing answers there." in done.stderr
+    assert "secret-word" not in done.stderr
 
 
 @pytest.fixture

@@ -144,7 +144,11 @@ def test_a_50_mb_message_is_listed_and_its_attachment_comes_on_demand(
     target = tmp_path / "work.pdf"
     northgate.ok("messages", "attachment", str(row["id"]), "1", "-o", str(target))
     assert target.read_bytes() == content
-    missing = northgate("messages", "attachment", str(row["id"]), "2", "-o", str(target))
+    again = northgate("messages", "attachment", str(row["id"]), "1", "-o", str(target))
+    assert (again.status, again.err) == (1, f"{target} exists already; name a file that does not.\n")
+    nowhere = northgate("messages", "raw", str(row["id"]), "-o", str(tmp_path / "not" / "mail.eml"))
+    assert (nowhere.status, f"There is no folder {tmp_path / 'not'};" in nowhere.err) == (1, True)
+    missing = northgate("messages", "attachment", str(row["id"]), "2", "-o", str(tmp_path / "other"))
     assert (missing.status, "1 attachment" in missing.err) == (1, True)
     assert northgate.json("messages", "show", str(row["id"]))["text"].strip() == "here it is"
 

@@ -8,7 +8,9 @@ terminal. With `--json` the sentence is an object: {"error", "field"}; standard 
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -53,7 +55,7 @@ def _known(error: BaseException) -> tuple[int, str, str] | None:
 
 def _of_the_store(error: BaseException) -> tuple[int, str, str] | None:
     if isinstance(error, OSError) and error.filename is not None:
-        return FAILED, f"{error.filename} cannot be used: {error.strerror}.", ""
+        return FAILED, _of_a_file(error), ""
     if "django.db" not in sys.modules:
         return None
     from django.db import DatabaseError, OperationalError
@@ -61,8 +63,76 @@ def _of_the_store(error: BaseException) -> tuple[int, str, str] | None:
     if isinstance(error, OperationalError) or type(error) is DatabaseError:
         # The disk is full, a file is damaged, or it is ours: a statement that no store takes.
         _write_traceback(error)
-        return FAILED, f"The store cannot be used: {_sentence(str(error))} What was done before it stays.", ""
+        return FAILED, _of_the_database(error), ""
     return None
+
+
+def _of_a_file(error: OSError) -> str:
+    folder, path = _data_folder(), Path(os.fsdecode(error.filename))
+    if folder is None or not (path.is_relative_to(folder) or folder.is_relative_to(path)):
+        return f"{path} cannot be used: {_reason(error)}."
+    reason = "it is not a folder" if folder.exists() and not folder.is_dir() else _reason(error)
+    remedy = "Make room on its disk" if error.errno == errno.ENOSPC else _LET_US_WRITE
+    return f"The data folder {folder} cannot be used: {reason}. {remedy}, or {_ANOTHER_FOLDER}."
+
+
+_REASONS = {
+    errno.EACCES: "this user may not",
+    errno.EPERM: "this user may not",
+    errno.EROFS: "it can only be read",
+    errno.ENOSPC: "its disk is full",
+    errno.ENOENT: "it is not there",
+    errno.ENOTDIR: "a part of its path is not a folder",
+}
+_LET_US_WRITE = "Let this user write there"
+_ANOTHER_FOLDER = "name another folder with THREADLINE_DATA_DIR"
+
+
+def _reason(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
+
+
+def _data_folder() -> Path | None:
+    try:
+        folder: Path = read()["THREADLINE_DATA_DIR"]
+    except BadSetting:
+        return None
+    return folder
+
+
+def _of_the_database(error: BaseException) -> str:
+    """The words of SQLite and PostgreSQL are for programmers; what is not known among them is quoted."""
+    from django.db import connection
+
+    text, folder = str(error), _data_folder()
+    if connection.vendor == "postgresql":
+        # Without an SQLSTATE it is not the database's answer: there was no connection, or it broke off.
+        if getattr(error.__cause__, "sqlstate", None) is None:
+            at = connection.settings_dict
+            place = f"{at['HOST'] or 'this machine'}{', port ' + at['PORT'] if at['PORT'] else ''}"
+            return (
+                f"The database {at['NAME']} at {place} cannot be reached: {_of_a_connection(text)}. "
+                "Look whether it runs and whether DATABASE_URL is right. What was done before stays."
+            )
+    elif "readonly" in text or "unable to open" in text:
+        return (
+            f"The store in {folder} cannot be used: this user may not write there. {_LET_US_WRITE}, "
+            f"or {_ANOTHER_FOLDER}. What was done before stays."
+        )
+    return f"The store cannot be used: {_sentence(text)} What was done before it stays."
+
+
+def _of_a_connection(text: str) -> str:
+    known = {
+        "Connection refused": "nothing answers there",
+        "No such file": "nothing answers there",
+        "resolve": "its name was not found",
+        "translate host name": "its name was not found",
+        "timeout": "it did not answer in time",
+        "authentication failed": "it did not accept the user name and the password",
+        "does not exist": "there is no such database, or no such user",
+    }
+    return next((said for words, said in known.items() if words in text), "the connection broke off")
 
 
 def _of_the_services(error: BaseException) -> tuple[int, str, str] | None:

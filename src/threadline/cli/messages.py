@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -15,7 +15,7 @@ from threadline.cli.connecting import named
 from threadline.cli.output import json_line, megabytes, result, say, say_text, stamp, wants_json
 from threadline.domain.folders import Role
 from threadline.services import messages as service
-from threadline.services.errors import Conflict, NotFound
+from threadline.services.errors import Conflict, Invalid, NotFound
 from threadline.storage.arrivals import digest_of
 from threadline.storage.models import Company, Copy, Message
 
@@ -138,6 +138,10 @@ def attachment(number: int, attachment_number: int, file: Path | None) -> None:
 
 
 def _need_place(file: Path | None) -> None:
+    if file is not None and file.exists():
+        raise Invalid(f"{file} exists already; name a file that does not.", field="file")
+    if file is not None and not file.parent.is_dir():
+        raise Invalid(f"There is no folder {file.parent}; make it, or name a file in another one.", field="file")
     if file is None and wants_json():
         raise click.UsageError("--json tells what was written: name the file with -o FILE.")
     if file is None and sys.stdout.isatty():
@@ -156,13 +160,20 @@ def _write(chunks: Iterable[bytes], file: Path | None) -> None:
 
 def _write_whole(chunks: Iterable[bytes], file: Path) -> int:
     """All of it or nothing: the file appears when it is complete."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft = file.with_name(f".threadline-{os.getpid()}")
     size = 0
     try:
-        with draft.open("xb") as target:
+        with _opened(draft) as target:
             for chunk in chunks:
                 size += target.write(chunk)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
     return size
+
+
+def _opened(draft: Path) -> BinaryIO:
+    try:
+        return draft.open("xb")
+    except OSError:
+        raise Invalid(f"{draft.parent} cannot be written to; name a file in another folder.", field="file") from None
