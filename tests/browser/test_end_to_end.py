@@ -281,8 +281,12 @@ def connecting_again_fills_the_gap(sofia: Recruiter) -> None:
 
 
 def held(place: Installation) -> Counter[tuple[str, str]]:
-    """(folder, Message-ID) of every copy, as the command line lists them."""
-    return Counter((copy["folder"], copy["message_id"]) for copy in place.lines("messages", "list", "--mailbox", SOFIA))
+    """(folder, Message-ID) of every copy that is in the Inbox or Sent items now, as the command line lists them."""
+    copies = [
+        *place.lines("messages", "list", "--mailbox", SOFIA, "--folder", "inbox"),
+        *place.lines("messages", "list", "--mailbox", SOFIA, "--folder", "sent"),
+    ]
+    return Counter((copy["folder"], copy["message_id"]) for copy in copies if copy["where"] == "here")
 
 
 def nothing_is_lost_and_nothing_is_there_twice(place: Installation, server: Dovecot) -> None:

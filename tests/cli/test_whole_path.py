@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import OWNER, PASSWORD, Cli, connect, email
 from tests.servers.dovecot import Dovecot
 from tests.servers.pymap import PymapServer
+from threadline.storage.models import Copy
 
 ANNA, ANNAS_OTHER, BO = "anna@posten.test", "anna.berg@privat.test", "bo@posten.test"
 WHEN = dt.datetime(2026, 11, 2, 10, 0, tzinfo=dt.UTC)
@@ -111,6 +112,17 @@ def test_a_folder_set_by_hand_counts(synced: Cli) -> None:
     assert [f["synced"] for f in folders if f["name"] == "Clients"] == [True]
     synced.ok("mailbox", "refresh", OWNER)
     assert why(synced, 4) == []
+    Copy.objects.filter(message__message_id="m1@mail.test").update(where="elsewhere", where_folder="Archive")
+    Copy.objects.filter(message__message_id="m2@mail.test").update(where="not_found")
+    rows = synced.lines("messages", "list", "--mailbox", OWNER)
+    assert [(row["message_id"].partition("@")[0], row["folder"], row["where"]) for row in rows] == [
+        ("m3", "INBOX", "here"),
+        ("m2", "INBOX", "not_found"),
+        ("m1", "INBOX", "elsewhere: Archive"),
+        ("m5", "Sent", "here"),
+        ("m4", "Clients", "here"),
+    ]
+    assert synced.lines("messages", "list", "--mailbox", OWNER, "--folder", "inbox") == rows[:3]
 
 
 def test_a_policy_is_previewed_and_then_set_at_once(synced: Cli) -> None:

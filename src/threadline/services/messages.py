@@ -188,20 +188,24 @@ def _people_json(copy: Copy) -> list[dict[str, Any]]:
     return people
 
 
-def for_export(mailbox: Mailbox, roles: tuple[Role, ...]) -> Iterator[Copy]:
-    """Every copy of the lists of a mailbox, newest first, a few hundred at a time in memory."""
-    for role in roles:
-        before = ""
-        while True:
-            page = listing(mailbox, role, before=before, size=500)
-            yield from _with_people(page.copies)
-            before = page.older
-            if not before:
-                break
+def for_export(mailbox: Mailbox, role: Role | None = None) -> Iterator[Copy]:
+    """Every copy that is held of a mailbox, wherever the email is now: folder by folder, each newest first.
+
+    Inbox and Sent items come before included folders. Only the numbers of a folder are in memory at once.
+    """
+    folders = [one for one in Folder.objects.filter(mailbox=mailbox) if role is None or one.role == role.value]
+    for folder in sorted(folders, key=_place_of):
+        numbers = list(folder.copies.order_by("-decided_at", "-pk").values_list("pk", flat=True))
+        for start in range(0, len(numbers), 500):
+            yield from _with_people(numbers[start : start + 500])
 
 
-def _with_people(copies: list[Copy]) -> list[Copy]:
-    ids = [copy.pk for copy in copies]
+def _place_of(folder: Folder) -> tuple[int, str]:
+    first = (Role.INBOX.value, Role.SENT.value)
+    return (first.index(folder.role) if folder.role in first else len(first), folder.name)
+
+
+def _with_people(ids: list[int]) -> list[Copy]:
     loaded = (
         Copy.objects.filter(pk__in=ids)
         .select_related("message", "body", "folder")
