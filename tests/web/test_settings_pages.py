@@ -202,7 +202,7 @@ def test_a_short_break_in_which_nothing_was_missed_is_not_drawn_and_one_of_a_day
     for minutes, recovered in ((5, 0), (20, 2), (185, 0)):
         ended = noon + timedelta(minutes=minutes)
         Gap.objects.create(mailbox=mailbox, began_at=noon, ended_at=ended, recovered=recovered)
-    said = re.search(r'class="days-head">.*?<p>(.*?)</p>', alice.get(reverse("settings")).content.decode(), re.S)
+    said = re.search(r'class="days-head">.*?<p>(.*?)</p>', alice.get(reverse("settings")).content.decode(), re.DOTALL)
     assert said is not None
     assert {part.rpartition(", ")[2] for part in said[1].split(" · ")} == {
         "12:00 to 12:20; 2 emails recovered",

@@ -175,6 +175,8 @@ def test_the_panel_makes_trouble_and_says_what_to_look_at(sandbox: None, alice: 
     for trouble, sentence in said.items():
         response = alice.post(reverse("demo_make", args=[trouble]), follow=True)
         assert sentence in notices(response), trouble
+        if trouble in {"throttle", "delay"}:
+            assert "Back to normal" in words(response)
         if trouble == "stop":
             assert "Stopped" in words(response)
     assert "usual pace again" in notices(alice.post(reverse("demo_make", args=["throttle"]), follow=True))

@@ -50,7 +50,7 @@ def normalise(text: str) -> str | None:
         return None
     if len(text) <= _LONGEST_KEY and _PLAIN.fullmatch(text):
         return text
-    bare = _bare(text)
+    bare = tidied(text)
     local, at, domain = bare.rpartition("@")
     if not at:
         return None
@@ -94,7 +94,7 @@ def readings(text: str) -> frozenset[str]:
     return frozenset(key for key in found if key)
 
 
-def _bare(text: str) -> str:
+def tidied(text: str) -> str:
     """The text without what people copy along: white space, quotes, angle brackets, a name, `mailto:`."""
     text = unicodedata.normalize("NFC", text).translate(_INVISIBLE)
     previous = None

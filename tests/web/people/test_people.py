@@ -110,6 +110,14 @@ def test_what_was_typed_with_a_stray_space_is_kept_and_shown(alice: Client) -> N
     assert "tom@okafor.example␣" in page
 
 
+def test_an_address_is_listed_without_what_was_typed_along(alice: Client) -> None:
+    page = add(alice, email="mailto:tom@okafor.example")
+    assert "typed as “mailto:tom@okafor.example”" in page
+    assert page.count("mailto:") == 1
+    assert "mailto:" not in alice.get("/people/").content.decode()
+    assert "tom@okafor.example" in alice.get("/people/").content.decode()
+
+
 def test_saving_an_untouched_form_moves_nothing(alice: Client, world: World) -> None:
     before = Person.objects.values().get(pk=world.anna.pk)
     url = f"/people/{world.anna.pk}/edit/"

@@ -18,6 +18,8 @@ from threadline.storage import leases
 from threadline.storage.models import Mailbox, Refresh
 from threadline.web.requests import SignedIn
 
+TRIES_AGAIN = "again by ourselves"  # as the sentences of passing errors end
+
 
 @login_required
 @require_POST
@@ -58,17 +60,20 @@ def head(mailbox: Mailbox, role: str) -> dict[str, Any]:
     last = mailbox.refreshes.exclude(trigger="verify").order_by("-started_at").first()
     waiting = mailbox.refresh_requested_at is not None
     at_work = last is not None and last.finished_at is None and leases.is_held(mailbox)
+    description = health.describe_mailbox(mailbox)
+    result = _result(last) if last is not None and last.finished_at is not None and not waiting else ""
     return {
         "inbox": messages.count(mailbox, Role.INBOX),
         "sent": messages.count(mailbox, Role.SENT),
         "role": role,
         "running": waiting or at_work,
         "progress": _progress(last) if at_work and last is not None else None,
-        "description": health.describe_mailbox(mailbox),
+        "description": description,
         "connected": mailbox.state in {"connected", "delayed"},
         "can_refresh": mailbox.state not in refresh.ask.NOT_REFRESHABLE,
         "last": last,
-        "result": _result(last) if last is not None and last.finished_at is not None and not waiting else "",
+        "result": result,
+        "then": "" if TRIES_AGAIN in result else description.next_step,
         "check": (check := verify.latest(mailbox)),
         "accounted_for": verify.sentence(check) if check else "",
         "aside": ledger.count(mailbox),

@@ -18,7 +18,7 @@ from threadline.web.people.blind import Hidden, hidden_from
 from threadline.web.people.conditions import FIVE, Reading, rows, title
 from threadline.web.people.doors import with_query
 from threadline.web.people.files import numbered
-from threadline.web.people.remedies import Remedying
+from threadline.web.people.remedies import PUT_ON, Remedying
 
 _AWAITED = {Rule.INBOX_OR_SENT, Rule.IN_EMAILS_TAB, Rule.REFRESHED}  # mended by what a refresh brings
 _NOTE_ICONS = {"moved": "folder", "not_found": "question", "shared": "people", "disconnected": "break"}
@@ -50,12 +50,13 @@ def shown_to(user: User, diagnosis: Diagnosis, person: Person, back: str) -> dic
         # The page's main act is one that mends this email, not a way to look elsewhere.
         main = not conditions and bool(acts) and bool(acts[0].get("post")) and found is not None and found.is_likely
         conditions.append(row | {"remedies": acts, "remedy_note": found.note if found else "", "main": main})
+    offered = any(act["text"] == PUT_ON for condition in conditions for act in condition["remedies"])
     return {
         "verdict": diagnosis.verdict,
         "answer": answer(reading),
         "conditions": conditions,
         "notes": notes(reading),
-        "put_on": _put_on(diagnosis, person, back),
+        "put_on": "" if offered else _put_on(diagnosis, person, back),
         "from_to": from_to(reading),
         "attachments": _attachments(diagnosis),
     }

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
+from threadline.domain.addresses import tidied
 from threadline.storage.models import Link, Person, PersonAddress
 from threadline.storage.models.person import Kind
 from threadline.web.people.doors import wants_a_part
@@ -127,7 +128,7 @@ def _rows(people: Sequence[Person]) -> list[dict[str, Any]]:
         {
             "person": person,
             "url": reverse("person", args=[person.pk]),
-            "primary": next((held.as_written.strip() for held in person.addresses.all() if held.primary), ""),
+            "primary": next((tidied(held.as_written) for held in person.addresses.all() if held.primary), ""),
             "emails": figures.get(person.pk, nothing)["emails"],
             "last": figures.get(person.pk, nothing)["last"],
         }

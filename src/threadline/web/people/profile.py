@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from threadline.domain.addresses import tidied
 from threadline.domain.conversation import base_subject
 from threadline.services import access
 from threadline.services.errors import NotFound, Refused
@@ -58,14 +59,14 @@ def frame_of(person: Person, user: User, current: str) -> dict[str, Any]:
 
 
 def addresses_of(person: Person) -> list[dict[str, Any]]:
-    """The addresses as they were typed, the primary first, and what is odd about how one was typed."""
+    """The addresses, the primary first, without what was typed along; how those were typed is said beside them."""
     held = person.addresses.select_related("address").order_by("-primary", "pk")
     return [
         {
-            "written": visible(row.as_written),
+            "written": (written := tidied(row.as_written)),
             "key": row.address.key,
             "primary": row.primary,
-            "odd": f"compared as {row.address.key}" if row.as_written.lower() != row.address.key else "",
+            "typed": visible(row.as_written) if row.as_written != written else "",
         }
         for row in held
     ]

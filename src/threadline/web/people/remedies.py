@@ -16,6 +16,7 @@ from threadline.web.people.doors import policy_url, with_query
 from threadline.web.people.sharing import holders_of
 
 _MOST_STRANGERS = 3
+PUT_ON = "Put it on the profile"
 PREVIEWED = "You see how many emails this adds before it applies."
 
 
@@ -76,8 +77,9 @@ class Remedying:
                 self._act(f"Make {'it' if len(strangers) == 1 else found} the primary", "make-primary", address=found)
                 for found in strangers
             ]
-            note = f"Only if it is {name} own address. Emails with the old one stay."
-            return Remedies(acts, note, is_likely=not self.reading.primary)
+            had = bool(self.reading.primary)
+            note = f"Only if it is {name} own address.{' Emails with the old one stay.' if had else ''}"
+            return Remedies(acts, note, is_likely=not had)
         kind, found, _ = near
         if kind is NearMiss.STORED_MALFORMED:
             return Remedies([self._act("Correct the address", "fix-address", address=found), edit])
@@ -163,7 +165,7 @@ class Remedying:
         if message is None:
             return Remedies(note="Once it is held here, it can be put on the profile by hand.")
         url = with_query(reverse("put_on", args=[self.person.pk, message.pk]), back=self.back)
-        return Remedies([{"text": "Put it on the profile", "url": url, "post": True, "icon": "plus"}])
+        return Remedies([{"text": PUT_ON, "url": url, "post": True, "icon": "plus"}])
 
     # --- names
 

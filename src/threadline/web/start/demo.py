@@ -16,6 +16,8 @@ from threadline.web.requests import SignedIn
 from threadline.web.start.control import Sandbox, SandboxRefused
 from threadline.web.start.troubles import TROUBLES
 
+BACK = "Back to normal"
+
 
 @login_required
 def panel(request: SignedIn) -> HttpResponse:
@@ -24,6 +26,7 @@ def panel(request: SignedIn) -> HttpResponse:
     try:
         sandbox = Sandbox()
         state = sandbox.get("state")
+        switched = {slug for slug, on in (("throttle", state["throttle"] != "off"), ("delay", state["delay_ms"])) if on}
         context |= {
             "state": state,
             "accounts": sandbox.get("accounts")["accounts"],
@@ -31,7 +34,7 @@ def panel(request: SignedIn) -> HttpResponse:
             "templates": sandbox.get("templates")["templates"],
             "deliver": TROUBLES["deliver"],
             "troubles": [
-                {"slug": slug, "trouble": trouble}
+                {"slug": slug, "trouble": trouble, "button": BACK if slug in switched else trouble.button}
                 for slug, trouble in TROUBLES.items()
                 if slug != "deliver" and slug != ("start" if state["imap"]["running"] else "stop")
             ],

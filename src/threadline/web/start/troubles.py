@@ -108,11 +108,11 @@ TROUBLES: Mapping[str, Trouble] = {
     ),
     "throttle": Trouble(
         "Ask us to slow down", "Every command is answered with “too many requests”, until you press this again.",
-        "Switch it", "clock", _throttle,
+        "Slow it down", "clock", _throttle,
     ),
     "delay": Trouble(
-        "Be a slow server", "Every answer takes a third of a second, until you press this again.", "Switch it", "clock",
-        _delay,
+        "Be a slow server", "Every answer takes a third of a second, until you press this again.", "Slow it down",
+        "clock", _delay,
     ),
     "cut": Trouble(
         "Break off in the middle", "The next email that is fetched breaks off halfway, once.", "Break it", "cross", _cut

@@ -46,6 +46,13 @@ def when(moment: datetime | None, form: str = "full") -> SafeString | str:
     )
 
 
+@register.filter
+def break_after_at(address: str) -> SafeString:
+    """An address that, where it does not fit on a line, goes on after its @."""
+    local, at, domain = address.rpartition("@")
+    return format_html("{}{}<wbr>{}", local, at, domain) if at else format_html("{}", address)
+
+
 @register.simple_tag
 def day_heading(moment: datetime) -> str:
     """The heading over the emails of a day: "Today", "Yesterday", "Thu 4 June"."""
