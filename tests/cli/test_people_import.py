@@ -81,6 +81,15 @@ def test_the_report_for_people_names_each_bad_line_in_a_sentence(northgate: Cli,
     assert "\x1b" not in answer.out + answer.err
 
 
+def test_of_a_wrong_header_it_is_said_that_the_file_was_not_imported(northgate: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("kind,name\ncandidate,Anna\n")
+    answer = northgate("people", "import", str(path))
+    assert answer.status == 1
+    assert "Line 1, email: expected a column email; found nothing. The file was not imported." in answer.out
+    assert "line was left out" not in answer.out
+
+
 def test_a_wrong_header_imports_nothing(load: Importer) -> None:
     report = load("candidate,Anna,anna@posten.test,2026", header="kind,name,email,created\n", status=1)
     assert (counts(report), Person.objects.count()) == ((0, 0, 0), 0)

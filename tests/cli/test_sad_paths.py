@@ -244,6 +244,8 @@ def test_ctrl_c_leaves_with_130(capsys: pytest.CaptureFixture[str]) -> None:
         (["mailbox", "folders", OWNER, "--set", "Clients=yes"], "FOLDER="),
         (["people", "import", "/nowhere/people.csv"], "/nowhere/people.csv"),
         (["messages", "raw", "1", "--json"], "-o FILE"),
+        (["messages", "show", "first"], "'first' is no such number; expected a whole number of at least 1."),
+        (["mailbox", "add", OWNER, "--user", OWNER, "--imap-port", "abc"], "a whole number from 1 to 65535."),
     ],
 )
 def test_wrong_use_leaves_with_2(northgate: Cli, arguments: list[str], says: str) -> None:

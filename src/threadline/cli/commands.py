@@ -115,6 +115,26 @@ class Time(click.ParamType[datetime]):
             self.fail(f"{value!r} is no time; expected one such as 2026-03-14T09:05:00Z.", param, ctx)
 
 
+class Number(click.ParamType[int]):
+    """A whole number from `least` to `most`."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int = 2**63 - 1) -> None:
+        self._least, self._most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not text.isdecimal() or len(text) > 19 or not self._least <= int(text) <= self._most:
+            expected = f"from {self._least} to {self._most}" if self._most < 2**63 - 1 else f"of at least {self._least}"
+            self.fail(f"{text!r} is no such number; expected a whole number {expected}.", param, ctx)
+        return int(text)
+
+
+PORT = Number(1, 65535)
+ID = Number(1)
+
+
 def in_zone(time: datetime | None, zone: Any) -> datetime | None:
     """The time in UTC; a naive one is taken as the zone's."""
     if time is None:

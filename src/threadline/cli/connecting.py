@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from threadline.cli.commands import Command, ask_secret, company_option, password_options, read_secret
+from threadline.cli.commands import PORT, Command, ask_secret, company_option, password_options, read_secret
 from threadline.cli.output import count, note, result
 from threadline.domain.errors import ProviderError
 from threadline.services import accounts, connect
@@ -30,7 +30,7 @@ def named(address: str, company_name: str | None) -> Mailbox:
 @click.argument("address")
 @click.option("--user", "user_email", metavar="EMAIL", required=True, help="Whose mailbox it is.")
 @click.option("--imap-host", metavar="HOST", help="The mail server; found from the address when left out.")
-@click.option("--imap-port", metavar="PORT", type=click.IntRange(1, 65535), help="Default: 993, or 143 without TLS.")
+@click.option("--imap-port", metavar="PORT", type=PORT, help="Default: 993, or 143 without TLS.")
 @click.option("--imap-security", type=click.Choice(tuple(PROTECTION)), help="Default: tls.")
 @click.option("--username", metavar="NAME", help="To sign in with; usually the address.")
 @password_options

@@ -77,8 +77,8 @@ def _of_a_file(error: OSError) -> str:
 
 
 _REASONS = {
-    errno.EACCES: "this user may not",
-    errno.EPERM: "this user may not",
+    errno.EACCES: "this user lacks the permission",
+    errno.EPERM: "this user lacks the permission",
     errno.EROFS: "it can only be read",
     errno.ENOSPC: "its disk is full",
     errno.ENOENT: "it is not there",

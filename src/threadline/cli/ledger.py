@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from threadline.cli.commands import Group, company_option
+from threadline.cli.commands import ID, Group, company_option
 from threadline.cli.output import result, stamp
 from threadline.services import accounts
 from threadline.services import ledger as service
@@ -32,7 +32,7 @@ def list_entries(company_name: str | None) -> None:
 
 
 @ledger.command()
-@click.argument("entry_id", metavar="ID", type=int)
+@click.argument("entry_id", metavar="ID", type=ID)
 def retry(entry_id: int) -> None:
     """Try an email again with the next refresh of its mailbox."""
     entry = LedgerEntry.objects.select_related("mailbox", "folder").filter(pk=entry_id).first()

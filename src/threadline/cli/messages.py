@@ -10,16 +10,17 @@ from typing import Any, BinaryIO
 
 import click
 
-from threadline.cli.commands import Group, company_option
+from threadline.cli.commands import ID, Group, company_option
 from threadline.cli.connecting import named
 from threadline.cli.output import json_line, megabytes, result, say, say_text, stamp, wants_json
+from threadline.domain.facts import Where
 from threadline.domain.folders import Role
 from threadline.services import messages as service
 from threadline.services.errors import Conflict, Invalid, NotFound
 from threadline.storage.arrivals import digest_of
 from threadline.storage.models import Company, Copy, Message
 
-BOTH = (Role.INBOX, Role.SENT)
+ROLES = [Role.INBOX.value, Role.SENT.value]
 
 
 @click.group(cls=Group)
@@ -53,12 +54,12 @@ def message_named(text: str, company: Company | None) -> Message:
 
 @messages.command("list")
 @click.option("--mailbox", "address", metavar="ADDRESS", required=True)
-@click.option("--folder", type=click.Choice([role.value for role in BOTH]), help="Default: both.")
+@click.option("--folder", type=click.Choice(ROLES), help="Default: every folder.")
 @company_option
 def list_messages(address: str, folder: str | None, company_name: str | None) -> None:
-    """List the emails of a mailbox's Inbox and Sent items, newest first, one line each."""
+    """List every email that is held of a mailbox, also where it has left its folder; each folder's newest first."""
     mailbox, copy = named(address, company_name), None
-    for copy in service.for_export(mailbox, (Role(folder),) if folder else BOTH):
+    for copy in service.for_export(mailbox, Role(folder) if folder else None):
         row = service.copy_as_json(copy)
         if wants_json():
             json_line(row)
@@ -72,13 +73,13 @@ def _line(row: dict[str, Any], copy: Copy) -> str:
     sender = row["from"]["address"] if row["from"] else "(no sender)"
     people = ", ".join(filter(None, [p["email"] or p["external_id"] for p in row["people"]]))
     on = f"  [{people}]" if row["people"] else ""
-    return (
-        f"{row['id']:>7}  {stamp(copy.decided_at)}  {row['folder']}  {sender}  {row['subject'] or '(no subject)'}{on}"
-    )
+    where = "" if copy.where == Where.HERE.value else f" ({row['where']})"
+    subject = row["subject"] or "(no subject)"
+    return f"{row['id']:>7}  {stamp(copy.decided_at)}  {row['folder']}{where}  {sender}  {subject}{on}"
 
 
 @messages.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=ID)
 def show(number: int) -> None:
     """Show one email with its text and HTML."""
     copy = copy_numbered(number)
@@ -118,7 +119,7 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @messages.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=ID)
 @output_option
 def raw(number: int, file: Path | None) -> None:
     """Write the whole email, exactly as the mail server has it."""
@@ -127,8 +128,8 @@ def raw(number: int, file: Path | None) -> None:
 
 
 @messages.command()
-@click.argument("number", metavar="ID", type=int)
-@click.argument("attachment_number", metavar="N", type=int)
+@click.argument("number", metavar="ID", type=ID)
+@click.argument("attachment_number", metavar="N", type=ID)
 @output_option
 def attachment(number: int, attachment_number: int, file: Path | None) -> None:
     """Write the content of attachment N; the first is 1."""

@@ -41,18 +41,19 @@ def import_people(ctx: click.Context, file: Path, company_name: str | None, dry_
     result(
         report.as_json(),
         f"{done}: {report.created:,} created, {report.updated:,} updated, {report.unchanged:,} unchanged.",
-        *(_of_error(error) for error in report.errors),
+        *(_of_error(error, whole=report.refused) for error in report.errors),
     )
     if report.errors:
-        if not report.touched:
+        if not report.touched and not report.refused:
             note("No person was imported.")
         ctx.exit(1)
 
 
-def _of_error(error: imports.RowError) -> str:
+def _of_error(error: imports.RowError, *, whole: bool) -> str:
+    left_out = "The file was not imported." if whole else "The line was left out."
     column = f", {error.column}" if error.column else ""
     found = f"found {error.value!r}" if error.value else "found nothing"
-    return f"Line {error.line}{column}: expected {error.expected}; {found}. The line was left out."
+    return f"Line {error.line}{column}: expected {error.expected}; {found}. {left_out}"
 
 
 @people.command()

@@ -23,7 +23,7 @@ from typing import Any
 import click
 
 from threadline.cli import demo_folder
-from threadline.cli.commands import Starter
+from threadline.cli.commands import PORT, Starter
 from threadline.cli.demo_folder import CannotServe
 from threadline.cli.preparation import prepare, prepare_store
 from threadline.config.environment import read
@@ -40,7 +40,7 @@ class Stopped(Exception):
 
 @click.command(cls=Starter)
 @click.option("--demo", is_flag=True, help="With a mail server, people and a year of mail to try everything on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port of the pages (default: THREADLINE_PORT).")
+@click.option("--port", type=PORT, help="The port of the pages (default: THREADLINE_PORT).")
 def serve(demo: bool, port: int | None) -> None:
     """Start the pages and a worker, and serve until Ctrl-C."""
     if demo:

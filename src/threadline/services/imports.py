@@ -46,6 +46,11 @@ class ImportReport:
     def touched(self) -> int:
         return self.created + self.updated + self.unchanged
 
+    @property
+    def refused(self) -> bool:
+        """The header, which is line 1, is wrong: no other line was read."""
+        return any(error.line == 1 for error in self.errors)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "created": self.created,
