@@ -16,7 +16,7 @@ from tests.servers.dovecot import Dovecot
 from threadline.cli.program import COMMANDS, program
 from threadline.clock import now
 from threadline.providers.contract import RemoteItem
-from threadline.services.refresh.load import record_failure
+from threadline.services.ledger import record_failure
 from threadline.storage.models import Folder, LedgerEntry
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "command-line.md"

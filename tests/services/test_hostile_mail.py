@@ -11,7 +11,7 @@ from django.db import DataError
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, ANNA, BOB, World, mail, run
 from threadline.services import access, facts, link, messages
-from threadline.services.refresh import load
+from threadline.services.refresh import items
 from threadline.storage.arrivals import Arrival, Stored
 from threadline.storage.models import Copy, Folder, LedgerEntry, Mailbox, Message, User
 
@@ -103,14 +103,14 @@ def test_an_email_that_cannot_be_stored_is_set_aside_and_the_others_come(
     mailbox = world.connect(dovecot)
     for number in (1, 2, 3):
         dovecot.deliver(ALICE, mail(number))
-    whole = load.store
+    whole = items.store
 
     def refuse_the_second(company_id: int, folder: Folder, arrivals: Sequence[Arrival], **rest: Any) -> Stored:
         if any(arrival.parsed.message_id == "m2@posten.example" for arrival in arrivals):
             raise DataError("value out of range")
         return whole(company_id, folder, arrivals, **rest)
 
-    monkeypatch.setattr(load, "store", refuse_the_second)
+    monkeypatch.setattr(items, "store", refuse_the_second)
     report = run(mailbox)
     assert (report.outcome, report.total("new"), report.total("ledger")) == ("complete", 2, 1)
     assert LedgerEntry.objects.get().reason == "not_storable"

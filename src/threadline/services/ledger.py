@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,7 +16,7 @@ from threadline.providers.mime.block import header_block
 from threadline.providers.mime.pool import ParseFailure, Parser
 from threadline.services.errors import Conflict, NotFound
 from threadline.services.sessions import while_somebody_waits
-from threadline.storage.models import Company, LedgerEntry, Mailbox
+from threadline.storage.models import Company, Folder, LedgerEntry, Mailbox
 
 REASONS = {
     "not_storable": "Something in this email cannot be stored. That is our fault, and we look into it.",
@@ -26,6 +27,7 @@ REASONS = {
     "erased": "This email was erased on request and is kept out on purpose.",
     "retention": "This email is older than your company keeps emails, so it is kept out on purpose.",
 }
+LEDGER_RETRY = timedelta(hours=6)
 _NAMING = (b"from:", b"subject:", b"message-id:")
 LONGEST_LINE, MOST_LINES = 2_000, 30  # of the fields that name an email
 
@@ -40,6 +42,41 @@ class Heading:
 
 
 NAMELESS = Heading()
+
+
+def record_failure(
+    folder: Folder,
+    generation: str,
+    item: RemoteItem,
+    reason: str,
+    detail: str,
+    raw: bytes | None,
+    *,
+    now: datetime,
+    heading: Heading = NAMELESS,
+) -> None:
+    """Write the ledger entry of a message that could not be stored, or count one more attempt on it."""
+    entry, created = LedgerEntry.objects.get_or_create(
+        folder=folder,
+        generation=generation,
+        remote_id=item.remote_id,
+        defaults={
+            "mailbox_id": folder.mailbox_id,
+            "reason": reason,
+            "detail": detail,
+            "first_at": now,
+            "next_try_at": now + LEDGER_RETRY,
+            "raw": raw,
+            **asdict(heading),
+        },
+    )
+    if not created:
+        entry.reason, entry.detail, entry.attempts = reason, detail, entry.attempts + 1
+        entry.next_try_at = now + LEDGER_RETRY * min(entry.attempts, 28)
+        entry.raw = raw or entry.raw
+        if heading != NAMELESS:
+            entry.message_id, entry.subject, entry.sender = heading.message_id, heading.subject, heading.sender
+        entry.save()
 
 
 def heading_of(parser: Parser, item: RemoteItem, raw: bytes) -> Heading:

@@ -22,7 +22,8 @@ from threadline.services.errors import Conflict
 from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.folders import list_folders
-from threadline.services.refresh.load import load_folder, load_items
+from threadline.services.refresh.items import load_items
+from threadline.services.refresh.load import load_folder
 from threadline.services.refresh.report import FolderReport, Report
 from threadline.services.refresh.work import Work
 from threadline.services.sessions import open_mailbox
