@@ -125,6 +125,16 @@ def test_a_key_that_others_can_read_is_refused(installation: Installation) -> No
     assert "chmod 600" in done.stderr
 
 
+def test_the_doctor_reports_a_key_that_others_can_read(installation: Installation) -> None:
+    installation.ok("company", "add", "Northgate")
+    key = installation.folder / "secret.key"
+    key.chmod(0o644)
+    done = installation("doctor", OWNER, "--json")
+    (check,) = json.loads(done.stdout)["checks"]
+    assert (done.returncode, done.stderr, check["name"], check["ok"]) == (1, "", "key_file", False)
+    assert (check["remedy"], check["who"]) == (f"Run: chmod 600 {key}", "operator")
+
+
 def test_a_data_folder_that_cannot_be_used_is_named(installation: Installation) -> None:
     installation.folder.parent.mkdir(exist_ok=True)
     installation.folder.write_text("a file")

@@ -39,6 +39,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+# The options of `serve` decide about the environment; `doctor` reports what keeps the settings from loading.
+PREPARES_ITSELF = {"serve", "doctor"}
+
+
 class Program(click.Group):
     """Loads a command's module when it is asked for; turns every error into one sentence and an exit status."""
 
@@ -48,7 +52,7 @@ class Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name != "serve":  # its options decide about the environment
+        if cmd_name not in PREPARES_ITSELF:
             prepare()
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)

@@ -11,7 +11,11 @@ from pathlib import Path
 
 
 class KeyFileUnusable(Exception):
-    """The key file cannot be used."""
+    """The key file cannot be used. `detail` says why, `remedy` what the operator does."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(f"{detail}. {remedy}")
+        self.detail, self.remedy = detail, remedy
 
 
 def new_secret() -> str:
@@ -23,11 +27,11 @@ def installation_secrets(path: Path) -> tuple[str, ...]:
     if not path.exists():
         write(path, (new_secret(),), replace=False)
     if path.stat().st_mode & 0o077:
-        raise KeyFileUnusable(f"{path} can be read by others on this machine. Run: chmod 600 {path}")
+        raise KeyFileUnusable(f"{path} can be read by others on this machine", f"Run: chmod 600 {path}")
     found = tuple(path.read_text().split())
     if not found or any(len(secret) < 32 for secret in found):
         raise KeyFileUnusable(
-            f"{path} does not hold a key. Restore it from the backup: without it no password can be read."
+            f"{path} does not hold a key", "Restore it from the backup: without it no password can be read."
         )
     return found
 
