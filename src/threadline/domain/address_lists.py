@@ -167,7 +167,7 @@ class _Reader:
         if address[:7].lower() == "mailto:":
             address = address[7:]
         if address:
-            self._found.append(Address(decode_words(name).replace("\0", ""), address))
+            self._found.append(Address(decode_words(name).replace("\0", ""), address.replace("\0", "@")))
 
 
 def _collapsed(text: str) -> str:
