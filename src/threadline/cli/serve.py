@@ -29,7 +29,7 @@ from threadline.cli.preparation import prepare, prepare_store
 from threadline.config.environment import read
 
 START_TIMEOUT = 60.0  # seconds for the sandbox, which writes a year of mail at its first start
-THREADS = 8
+THREADS = 16
 MOST_UPLOADED = 64 << 20  # bytes
 _PR_SET_PDEATHSIG = 1
 
