@@ -18,7 +18,7 @@ from threadline.providers.contract import ChangePage, Held, RemoteFolder, Remote
 from threadline.services.refresh import renumbering
 from threadline.services.refresh.items import load_items
 from threadline.services.refresh.ledger_again import try_ledger_again
-from threadline.services.refresh.rebind import rebind
+from threadline.services.refresh.rebind import of_other_generations, rebind
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
 from threadline.storage.arrivals import flag_fields
@@ -148,6 +148,6 @@ def _apply_flags(folder: Folder, page: ChangePage) -> int:
 
 def _leave_behind_old_generations(work: Work, folder: Folder) -> None:
     """After a complete listing, copies still under an older generation are candidates for having left."""
-    old = Copy.objects.filter(folder=folder, where=Where.HERE.value).exclude(generation=folder.generation)
+    old = Copy.objects.filter(of_other_generations(folder, folder.generation), where=Where.HERE.value)
     if old.exists():
         work.departed.setdefault(folder.pk, set()).update(f"old:{pk}" for pk in old.values_list("pk", flat=True))

@@ -35,10 +35,15 @@ def rebind(
     return fresh
 
 
+def of_other_generations(folder: Folder, generation: str) -> Q:
+    """Copies of a folder under another numbering: two ranges, which an index answers as "not this one" it does not."""
+    return Q(folder=folder) & (Q(generation__lt=generation) | Q(generation__gt=generation))
+
+
 def _left_behind(folder: Folder, generation: str) -> QuerySet[Copy]:
-    vanished = Q(folder__mailbox_id=folder.mailbox_id, folder__missing_since__isnull=False)
-    older = Q(folder=folder) & ~Q(generation=generation)
-    return Copy.objects.filter(vanished | older, where=Where.HERE.value)
+    gone = Folder.objects.filter(mailbox_id=folder.mailbox_id, missing_since__isnull=False).values_list("pk", flat=True)
+    vanished = Q(folder_id__in=list(gone))
+    return Copy.objects.filter(vanished | of_other_generations(folder, generation), where=Where.HERE.value)
 
 
 def _rebind_chunk(
