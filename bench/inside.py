@@ -86,8 +86,9 @@ def _pages(count: int) -> list[dict[str, Any]]:
             connection,
         ) as captured:
             _request(client, address(1))
-        what = f"{name}: 95th percentile, {len(captured)} queries"
-        found.append({"name": what, "unit": "ms", "values": [times[int(REQUESTS * 0.95)]], "target": f"under {limit}"})
+        found.append({"name": f"{name} ({len(captured)} queries)", "unit": "ms", "values": times, "target": ""})
+        slow = times[int(REQUESTS * 0.95)]
+        found.append({"name": f"{name}: 95th percentile", "unit": "ms", "values": [slow], "target": f"under {limit}"})
     return found
 
 

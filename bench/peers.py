@@ -52,7 +52,7 @@ class Mbsync:
     """mbsync into a folder of its own on the same disk. `fsync` is its default."""
 
     def __init__(self, server: Server, mailbox: Mailbox, *, fsync: bool, port: int | None = None) -> None:
-        self._folder = OUT / f"mbsync-{os.getpid()}-{fsync}"
+        self._folder = OUT / f"mbsync-{mailbox.name}-{os.getpid()}-{fsync}"
         self._settings = {"port": port or server.port, "user": server.user(mailbox), "password": PASSWORD}
         self._fsync = "yes" if fsync else "no"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 
 from tests.faults.proxy import FaultProxy
 
@@ -17,6 +19,7 @@ from bench.server import Mailbox, serving
 
 LINK_BYTES = 100_000_000 / 8  # a second, at 100 Mbit/s
 LINK_ONE_WAY = 0.010
+NOTHING_NEW = "Refresh with nothing new (two folders)"
 
 
 def first_load(scale: Scale) -> Iterator[Figure]:
@@ -75,54 +78,46 @@ def over_a_link(scale: Scale) -> Iterator[Figure]:
 
 
 def refresh(scale: Scale) -> Iterator[Figure]:
-    """A refresh with nothing new, for two sizes of mailbox, and one with ten new mails; mbsync beside it."""
-    nothing: dict[str, tuple[float, ...]] = {}
-    for mailbox in scale.lists:
-        scene = f"Refresh of {mailbox.count:,} emails"
-        with serving(mailbox) as server, FaultProxy(server.port) as proxy:
-            copying = Mbsync(server, mailbox, fsync=True, port=proxy.port)
-            with installed(server, mailbox, people=1_000, port=proxy.port) as product:
-                product.refresh()
-                contestants: dict[str, Callable[[], float]] = {"Threadline": lambda p=product: _refresh(p)}  # type: ignore[misc]
-                if "mbsync" not in " ".join(peers.missing()):
-                    copying.first()
-                    contestants["mbsync"] = copying.again
-                taken = interleave(contestants, scale.rounds)
-                nothing[mailbox.name] = taken["Threadline"]
-                for name, values in taken.items():
-                    yield Figure(scene, f"nothing new: {name}", "s", values)
-                for name, run in contestants.items():
-                    proxy.reset_counts()
-                    run()
-                    kilobytes = (proxy.bytes_down + proxy.bytes_up) / 1000
-                    ours = name == "Threadline"
-                    yield Figure(
-                        scene,
-                        f"nothing new: {name}, on the wire",
-                        "kB",
-                        (kilobytes,),
-                        "under 2 a folder" if ours else "",
-                    )
-                    trips = float(proxy.round_trips)
-                    yield Figure(
-                        scene, f"nothing new: {name}, round trips", "", (trips,), "at most 3 a folder" if ours else ""
-                    )
-                word = server.deliver(mailbox, 10)
-                proxy.reset_counts()
-                yield Figure(scene, "ten new: Threadline", "s", (_refresh(product),))
-                yield Figure(
-                    scene, "ten new: Threadline, on the wire", "kB", ((proxy.bytes_down + proxy.bytes_up) / 1000,)
-                )
-                product.expect_whole(word)
-            copying.forget()
+    """A refresh with nothing new, for two sizes of mailbox in turn, and one with ten new mails; mbsync beside it."""
     few, many = scale.lists
-    yield Figure(
-        "Refresh, nothing new",
-        f"{many.count:,} emails / {few.count:,} emails",
-        "×",
-        ratios(nothing[many.name], nothing[few.name]),
-        "at most 1.3",
-    )
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(few, many))
+        proxy = stack.enter_context(FaultProxy(server.port))
+        products = {
+            mailbox: stack.enter_context(installed(server, mailbox, people=1_000, port=proxy.port))
+            for mailbox in scale.lists
+        }
+        contestants: dict[str, Callable[[], float]] = {}
+        for mailbox, product in products.items():
+            product.refresh()
+            contestants[f"Threadline, {mailbox.count:,} emails"] = partial(_refresh, product)
+            if "mbsync" not in " ".join(peers.missing()):
+                copying = Mbsync(server, mailbox, fsync=False, port=proxy.port)
+                stack.callback(copying.forget)
+                copying.first()
+                contestants[f"mbsync, {mailbox.count:,} emails"] = copying.again
+        taken = interleave(contestants, scale.rounds)
+        for name, run in contestants.items():
+            yield Figure(NOTHING_NEW, name, "s", taken[name])
+            yield from _on_the_wire(NOTHING_NEW, name, proxy, run)
+        one, other = (taken[f"Threadline, {mailbox.count:,} emails"] for mailbox in (many, few))
+        yield Figure(NOTHING_NEW, "Threadline, twice the emails", "×", ratios(one, other), "at most 1.3")
+        for mailbox, product in products.items():
+            word = server.deliver(mailbox, 10)
+            name = f"Threadline, {mailbox.count:,} emails"
+            yield from _on_the_wire("Refresh with ten new emails", name, proxy, partial(_refresh, product))
+            product.expect_whole(word)
+
+
+def _on_the_wire(scene: str, name: str, proxy: FaultProxy, run: Callable[[], float]) -> Iterator[Figure]:
+    proxy.reset_counts()
+    seconds = run()
+    ours = name.startswith("Threadline") and scene == NOTHING_NEW
+    octets = (proxy.bytes_down + proxy.bytes_up) / 1000
+    if scene != NOTHING_NEW:
+        yield Figure(scene, name, "s", (seconds,))
+    yield Figure(scene, f"{name}: on the wire", "kB", (octets,), "under 2 a folder" if ours else "")
+    yield Figure(scene, f"{name}: round trips", "", (proxy.round_trips,), "at most 3 a folder" if ours else "")
 
 
 def memory(scale: Scale) -> Iterator[Figure]:

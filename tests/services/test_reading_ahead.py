@@ -1,0 +1,40 @@
+"""One batch ahead: in order, no further, and with its failures where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from threadline.services.refresh.ahead import one_ahead
+
+
+def nothing() -> None:
+    pass
+
+
+def test_everything_comes_in_order() -> None:
+    assert list(one_ahead(iter(range(1, 50)), meanwhile=nothing)) == list(range(1, 50))
+
+
+def test_no_more_than_one_is_made_ahead() -> None:
+    made: list[int] = []
+
+    def making() -> Iterator[int]:
+        for number in range(1, 6):
+            made.append(number)
+            yield number
+
+    for number in one_ahead(making(), meanwhile=nothing):
+        assert max(made) <= number + 1
+
+
+def test_a_failure_is_raised_after_what_was_made_before_it() -> None:
+    def failing() -> Iterator[int]:
+        yield 1
+        raise RuntimeError("the server went away")
+
+    ahead = one_ahead(failing(), meanwhile=nothing)
+    assert next(ahead) == 1
+    with pytest.raises(RuntimeError, match="went away"):
+        next(ahead)
