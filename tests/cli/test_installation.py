@@ -234,6 +234,8 @@ def test_ctrl_c_leaves_with_130_and_the_next_refresh_completes(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A run in the background of a shell has Ctrl-C switched off, and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads of ours run
         )
         while proxy.bytes_down < 80_000:
             time.sleep(0.005)
