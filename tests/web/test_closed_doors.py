@@ -1,4 +1,4 @@
-"""What the sign-in library brings and Threadline does not offer: addresses that users claim, accounts that they make."""
+"""What the sign-in library brings and Threadline does not offer: addresses users claim, accounts they make."""
 
 from __future__ import annotations
 
