@@ -94,7 +94,7 @@ def _embedded() -> dict[str, Any]:
             # A write transaction takes the lock at its start: two that read and then write would otherwise deadlock.
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
-            # What is mapped counts as memory of every process that reads; a larger map was no quicker in the benchmarks.
+            # What is mapped counts as memory of every process that reads; a larger map was no quicker.
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
                 "PRAGMA mmap_size=16777216; PRAGMA cache_size=-32000; PRAGMA journal_size_limit=67108864"
