@@ -20,7 +20,7 @@ from threadline.domain.visibility import decide
 from threadline.services import audit, facts
 from threadline.services.policy import from_json, policy_of
 from threadline.storage import bulk
-from threadline.storage.models import Company, Copy, Link, Message, Participant, Person, PersonAddress, User
+from threadline.storage.models import Company, Link, Message, Participant, Person, PersonAddress, User
 
 CHUNK = 400
 _RANK = {"from": 0, "to": 1, "cc": 2, "bcc": 3}
@@ -245,13 +245,6 @@ def unlink(message: Message, person: Person, user: User | None, *, door: str) ->
         "unlink",
         f"{message.subject} off {person.name}",
         {"message": message.pk},
-    )
-
-
-def linked_copies(folder_id: int) -> int:
-    """How many emails listed in a folder are on at least one profile."""
-    return (
-        Copy.objects.filter(folder_id=folder_id, message__links__detached=False).values("message_id").distinct().count()
     )
 
 
