@@ -180,6 +180,7 @@ def test_a_mailbox_that_is_not_connected_is_to_be_connected_before_a_refresh() -
     ("ledger", "action"),
     [
         ("message_unreadable", RemedyAction.RETRY_LEDGER),
+        ("unreadable_at_server", RemedyAction.RETRY_LEDGER),
         ("a reason of the server", RemedyAction.RETRY_LEDGER),
         ("erased", RemedyAction.NONE_NEEDED),
         ("retention", RemedyAction.NONE_NEEDED),

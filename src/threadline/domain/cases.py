@@ -8,6 +8,7 @@ from datetime import tzinfo
 from threadline.domain.addresses import domain_of
 from threadline.domain.cause_texts import cause_clause
 from threadline.domain.facts import CopyFacts, Correspondent, Facts, Policy, Where
+from threadline.domain.set_aside import REASONS
 from threadline.domain.wording import listed, moment
 
 Compared = tuple[tuple[str, str], ...]
@@ -106,7 +107,8 @@ def compared_list(case: Case) -> Compared:
 def _not_held(copy: CopyFacts) -> str:
     if not copy.ledger_reason:
         return "no reason is known"
-    return KEPT_OUT.get(copy.ledger_reason) or cause_clause(copy.ledger_reason)
+    word = copy.ledger_reason
+    return KEPT_OUT.get(word) or REASONS.get(word) or cause_clause(word)
 
 
 def blocklist_entries(case: Case) -> tuple[str, ...]:

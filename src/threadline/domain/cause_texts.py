@@ -17,16 +17,20 @@ class CauseText:
     who: Who  # by default; the state can say otherwise
     next_step: str
 
+    def happened(self, *, certain: bool = True) -> str:
+        """What happened, as the beginning of a sentence. "Likely" where the provider did not say so."""
+        return self.clause[0].upper() + self.clause[1:] if certain else f"Likely {self.clause}"
+
     def sentence(self, *, certain: bool = True) -> str:
-        """What happened and what it means. "Likely" where the provider did not say so."""
-        opening = self.clause[0].upper() + self.clause[1:] if certain else f"Likely {self.clause}"
-        return f"{opening}. {self.meaning}"
+        """What happened and what it means."""
+        return f"{self.happened(certain=certain)}. {self.meaning}"
 
 
 _WAITS = "New emails come in later; none is lost."
 _STOPS = "No new emails come in until this is mended; those already here stay."
 _ONE = "All other emails come in as usual."
 _NOTHING = "Nothing needs to be done. Threadline tries again by itself."
+_SIGN_IN_ONCE = "Sign in once, and we catch up by ourselves. Nothing is lost, nothing comes twice."
 _ASK_IT = "Send the ready message to your IT administrator, then check again."
 
 CAUSE_TEXTS: Mapping[Cause, CauseText] = {
@@ -54,15 +58,103 @@ CAUSE_TEXTS: Mapping[Cause, CauseText] = {
         Who.YOU,
         "Sign in to your mail in a browser and confirm that it is you, then sign in again here.",
     ),
+    Cause.SECURITY_CHANGE: CauseText(
+        "the mail provider ended our access after a security change, such as a new password or a sign-out everywhere",
+        _STOPS,
+        Who.YOU,
+        _SIGN_IN_ONCE,
+    ),
+    Cause.UNUSED_90_DAYS: CauseText(
+        "Microsoft ended our access because it had not been used for 90 days",
+        _STOPS,
+        Who.YOU,
+        _SIGN_IN_ONCE,
+    ),
+    Cause.SIGN_IN_EXPIRED: CauseText(
+        "the mail provider does not accept the earlier sign-in any more", _STOPS, Who.YOU, _SIGN_IN_ONCE
+    ),
+    Cause.SIGN_IN_FREQUENCY: CauseText(
+        "a policy of your organisation asks for a new sign-in from time to time", _STOPS, Who.YOU, _SIGN_IN_ONCE
+    ),
+    Cause.MFA_REQUIRED: CauseText(
+        "your organisation wants the sign-in confirmed by a second step, such as a code or an app on your phone",
+        _STOPS,
+        Who.YOU,
+        "Sign in once and confirm it as you are asked to. We catch up by ourselves.",
+    ),
+    Cause.CONSENT_WITHDRAWN: CauseText(
+        "the permission to read this mailbox was withdrawn",
+        _STOPS,
+        Who.YOU,
+        "Sign in again and allow it. If you are told that an administrator has to, the next page has a message ready.",
+    ),
+    Cause.CONSENT_DECLINED: CauseText(
+        "the permission to read this mailbox was declined",
+        "No emails come in without it.",
+        Who.YOU,
+        "Sign in again and press Accept, if the emails of this mailbox are wanted.",
+    ),
+    Cause.PERMISSION_WITHHELD: CauseText(
+        "the sign-in worked, but without the permission to read mail",
+        "No emails come in without it.",
+        Who.YOU,
+        "Sign in again and allow everything that is asked for.",
+    ),
+    Cause.ACCOUNT_LOCKED: CauseText(
+        "the account is locked for now, usually after too many attempts to sign in",
+        _STOPS,
+        Who.YOU,
+        "Wait half an hour, then sign in again. If that does not help, ask your IT administrator.",
+    ),
     Cause.IMAP_DISABLED: CauseText(
         "access by IMAP is switched off for this account",
         _STOPS,
         Who.IT_ADMIN,
         "Switch IMAP on in the settings of your mail account, or have your IT do it, then check again.",
     ),
+    Cause.ADMIN_APPROVAL: CauseText(
+        "your organisation lets only an administrator allow Threadline to read mail",
+        "No emails come in until then.",
+        Who.IT_ADMIN,
+        "Send the ready message to your IT administrator. We notice the approval and tell you.",
+    ),
+    Cause.APPROVAL_GIVEN: CauseText(
+        "your administrator has allowed Threadline to read mail",
+        "Emails come in after one more click; nothing has to be entered again.",
+        Who.YOU,
+        "Press “Finish connecting”.",
+    ),
+    Cause.NOT_ASSIGNED: CauseText(
+        "your organisation lets only chosen people use Threadline, and this account is not among them",
+        _STOPS,
+        Who.IT_ADMIN,
+        _ASK_IT,
+    ),
+    Cause.APP_DISABLED: CauseText("your organisation has switched Threadline off", _STOPS, Who.IT_ADMIN, _ASK_IT),
+    Cause.DEVICE_REQUIRED: CauseText(
+        "a policy of your organisation lets only managed devices read mail, and a server cannot be one",
+        _STOPS,
+        Who.IT_ADMIN,
+        "Send the ready message to your IT administrator, who can exempt Threadline from that policy.",
+    ),
+    Cause.ACCOUNT_DISABLED: CauseText(
+        "this account is switched off in your organisation", _STOPS, Who.IT_ADMIN, _ASK_IT
+    ),
+    Cause.NO_MAILBOX: CauseText(
+        "this mailbox is inactive, deleted, or on a server of your company",
+        _STOPS,
+        Who.IT_ADMIN,
+        "Ask your IT administrator where this mailbox is. If it is on a server of your company, connect it by IMAP.",
+    ),
+    Cause.GUEST_ACCOUNT: CauseText(
+        "this account is a guest in that organisation, and a guest has no mailbox there",
+        "No emails come in from there.",
+        Who.YOU,
+        "Sign in with the account that the mailbox belongs to.",
+    ),
     Cause.ACCESS_BLOCKED: CauseText("a policy of your organisation blocks this access", _STOPS, Who.IT_ADMIN, _ASK_IT),
     Cause.ACCOUNT_GONE: CauseText(
-        "the mail server says that this account does not exist any more",
+        "this account does not exist any more",
         "No new emails come in; those already here stay.",
         Who.IT_ADMIN,
         "Ask your IT administrator whether the account was closed or moved. If closed, disconnect it.",
@@ -131,6 +223,12 @@ CAUSE_TEXTS: Mapping[Cause, CauseText] = {
         Who.NOBODY,
         "Nothing needs to be done.",
     ),
+    Cause.FOLDER_RESTS: CauseText(
+        "the mail server renumbers one of this mailbox's folders again and again",
+        "New emails in that folder are not fetched until tomorrow; everything here stays.",
+        Who.NOBODY,
+        "Nothing needs to be done. Threadline reads the folder again by itself.",
+    ),
     Cause.FOLDER_GONE: CauseText(
         "a folder that was synced is not there any more",
         "No new emails come in from it; those already here stay.",
@@ -148,6 +246,24 @@ CAUSE_TEXTS: Mapping[Cause, CauseText] = {
         _STOPS,
         Who.OPERATOR,
         "The operator of this installation has to correct its settings. Your password is not the matter.",
+    ),
+    Cause.APP_SECRET_WRONG: CauseText(
+        "Microsoft does not accept the client secret of this installation",
+        _WAITS,
+        Who.OPERATOR,
+        "The operator of this installation has to correct its client id or secret. Nobody has to sign in again.",
+    ),
+    Cause.APP_SECRET_EXPIRED: CauseText(
+        "the client secret of this installation has expired",
+        _WAITS,
+        Who.OPERATOR,
+        "The operator of this installation has to make a new client secret. Nobody has to sign in again.",
+    ),
+    Cause.APP_NOT_SET_UP: CauseText(
+        "this installation of Threadline is not set up for Microsoft 365 yet",
+        "Its mailboxes cannot be connected until then.",
+        Who.OPERATOR,
+        "The operator of this installation has to register it with Microsoft; the guide says how.",
     ),
     Cause.STORE_UNAVAILABLE: CauseText(
         "Threadline's own store could not be written",
@@ -173,9 +289,10 @@ CAUSE_TEXTS: Mapping[Cause, CauseText] = {
 }
 
 
-def cause_clause(word: str) -> str:
-    """What happened, by a cause's word; the word itself where it is no cause."""
+def cause_clause(word: str, *, certain: bool = True) -> str:
+    """What happened, by a cause's word; the word itself where it is no cause. "likely" where it is not certain."""
     try:
-        return CAUSE_TEXTS[Cause(word)].clause
+        clause = CAUSE_TEXTS[Cause(word)].clause
     except ValueError:
-        return word
+        clause = word
+    return clause if certain else f"likely {clause}"

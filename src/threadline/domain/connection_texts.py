@@ -161,6 +161,8 @@ def describe(
 def _word(health: Health, text: StateText, zone: tzinfo, now: datetime | None) -> str:
     if health.state is State.CONNECTING and health.who is Who.IT_ADMIN:
         return "Waiting for your administrator's approval"
+    if health.state is State.CONNECTING and health.cause is Cause.APPROVAL_GIVEN:
+        return "Approved, one click is left"
     if health.state is State.DELAYED and health.retry_at:
         return f"{text.word} (retry at {_retry(health.retry_at, zone, now)})"
     return text.word

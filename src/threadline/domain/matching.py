@@ -13,6 +13,7 @@ from threadline.domain.messages import ParsedMessage
 KEY_BYTES = 16
 _TEXT_BYTES = 4096
 _SNIPPET = 200
+_USUALLY_ENOUGH = 1_000
 _LONGEST_READ = 20_000  # characters of a text that a snippet is looked for in
 # Newsletters pad their preview with invisible characters; Gmail's own snippets carry them too.
 _INVISIBLE = re.compile(
@@ -21,6 +22,7 @@ _INVISIBLE = re.compile(
 _ATTRIBUTION = re.compile(
     r"^(?:-{2,} ?(?:original message|forwarded message)|_{10,}|on .{5,150} wrote:$)", re.IGNORECASE
 )
+_MAY_END = frozenset("-_oO")  # how what is matched above begins; looked at for every line
 
 
 def message_key(
@@ -62,22 +64,29 @@ def key_of(message: ParsedMessage) -> bytes:
 
 def snippet(text: str) -> str:
     """The first words that the sender wrote, without quoted lines, at most 200 characters."""
-    lines: list[str] = []
-    length = 0
-    for line in _own_lines(_INVISIBLE.sub("", text[:_LONGEST_READ])):
-        lines.append(" ".join(line.split()))
-        length += len(lines[-1]) + 1
-        if length > _SNIPPET + 1:
-            break
-    words = " ".join(lines)
+    words = _first_words(text[:_USUALLY_ENOUGH])
+    if len(words) <= _SNIPPET and len(text) > _USUALLY_ENOUGH:
+        words = _first_words(text[:_LONGEST_READ])
     if len(words) <= _SNIPPET:
         return words
     return words[: _SNIPPET - 1].rsplit(" ", 1)[0].rstrip() + "…"
 
 
+def _first_words(text: str) -> str:
+    """What the sender wrote himself, on one line: at least a few more characters than a snippet has, if there are."""
+    lines: list[str] = []
+    length = 0
+    for line in _own_lines(text if text.isascii() else _INVISIBLE.sub("", text)):
+        lines.append(" ".join(line.split()))
+        length += len(lines[-1]) + 1
+        if length > _SNIPPET + 1:
+            break
+    return " ".join(lines)
+
+
 def _own_lines(text: str) -> Iterator[str]:
     for line in map(str.strip, text.splitlines()):
-        if line == "--" or _ATTRIBUTION.match(line):
+        if line[:1] in _MAY_END and (line == "--" or _ATTRIBUTION.match(line)):
             return
         if line and not line.startswith(">"):
             yield line

@@ -100,7 +100,7 @@ SAMPLES: Mapping[Rule, tuple[Sample, ...]] = {
         _copy(listed=False, held=False, connected=False, last_refresh_at=None, next_refresh_at=None),
     ),
     Rule.IN_EMAILS_TAB: (
-        _copy(held=False, ledger_reason="message_unreadable"),
+        _copy(held=False, ledger_reason="unreadable_at_server"),
         _copy(held=False, ledger_reason="erased"),
         _copy(held=False),
     ),

@@ -19,6 +19,7 @@ from threadline.domain.cases import (
 from threadline.domain.cause_texts import cause_clause
 from threadline.domain.facts import Where
 from threadline.domain.near_misses import Near, near_miss
+from threadline.domain.set_aside import REASONS
 from threadline.domain.verdict import Reason, Remedy, RemedyAction, Rule
 from threadline.domain.wording import listed, moment
 
@@ -100,9 +101,13 @@ def _in_emails_tab(case: Case) -> Reason:
         text = f"Threadline keeps this email out on purpose: {KEPT_OUT[copy.ledger_reason]}."
         return _plain(Rule.IN_EMAILS_TAB, text, compared, RemedyAction.NONE_NEEDED, "Nothing needs to be done.")
     if copy.ledger_reason:
-        why = cause_clause(copy.ledger_reason)
-        text = f"The email is in {copy.folder} of {copy.mailbox}, but Threadline could not fetch it: {why}."
-        remedy = "Try to fetch it again now. Threadline also tries again by itself."
+        clause = cause_clause(copy.ledger_reason)
+        why = REASONS.get(copy.ledger_reason) or f"{clause[:1].upper()}{clause[1:]}."
+        text = f"The email is in {copy.folder} of {copy.mailbox}, but is set aside: it could not be stored. {why}"
+        remedy = (
+            "Try to fetch it again now; the page Set aside names it and its next try. "
+            "Threadline also tries again by itself."
+        )
         return _plain(Rule.IN_EMAILS_TAB, text, compared, RemedyAction.RETRY_LEDGER, remedy)
     text = f"The email is in {copy.folder} of {copy.mailbox} and should be in your Emails list: our mistake."
     remedy = "Repair: list the folder again and fetch the email."

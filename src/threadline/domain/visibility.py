@@ -6,7 +6,7 @@ which is its first half: the rules that fail, without the texts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from threadline.domain.cases import Case
@@ -54,6 +54,7 @@ __all__ = [
     "decide",
     "decided_time",
     "explain",
+    "is_blocked",
 ]
 
 # The one to fix first at the front: what somebody decided, then what the email is, then where it is, then
@@ -150,9 +151,14 @@ def _judge_who(facts: Facts, policy: Policy, correspondents: Sequence[Correspond
             failing &= ~_PRIMARY_ADDRESS
         if key not in company:
             failing &= ~_INTERNAL_ONLY
-        if blocklist and (key in blocklist or "@" + key.rpartition("@")[2] in blocklist):
+        if blocklist and is_blocked(key, blocklist):
             failing |= _BLOCKLISTED
     return failing | _DETACHED if facts.detached else failing
+
+
+def is_blocked(key: str, blocklist: Collection[str]) -> bool:
+    """Whether an address is on a blocklist, by itself or by its domain."""
+    return key in blocklist or "@" + key.rpartition("@")[2] in blocklist
 
 
 def _judge_copy(facts: Facts, policy: Policy, copy: CopyFacts) -> int:

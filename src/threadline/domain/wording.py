@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
@@ -29,3 +30,8 @@ def listed(items: Sequence[str], *, most: int = 6) -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def said_once(said: str, step: str) -> str:
+    """`said` without the sentences that stand in the next step as well."""
+    return " ".join(one for one in re.split(r"(?<=\.) ", said) if one not in step) or said
