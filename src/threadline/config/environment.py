@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from threadline.config.microsoft import VARIABLES as MICROSOFT
+from threadline.config.variable import Variable
 
 
 class BadSetting(Exception):
@@ -20,15 +22,6 @@ class BadSetting(Exception):
 
     def __init__(self, name: str, value: str, expected: str) -> None:
         super().__init__(f"{name} is {value!r}; expected {expected}.")
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    name: str
-    default: str
-    expected: str
-    purpose: str
-    read: Callable[[str], Any]
 
 
 def _path(value: str) -> Path:
@@ -211,6 +204,7 @@ VARIABLES = (
         "Signs sessions and seals mailbox passwords. After a change, the old ones follow it, separated by spaces, "
         "until `threadline keys rotate` has run.",
         _secrets,
+        secret=True,
     ),
     Variable(
         "THREADLINE_SMTP_URL",
@@ -219,6 +213,7 @@ VARIABLES = (
         "How Threadline itself sends mail (password reset).",
         _smtp,
     ),
+    *MICROSOFT,
     Variable("THREADLINE_WORKERS", "4", "a number from 1 to 64", "Mailboxes refreshed at the same time.", _count),
     Variable("THREADLINE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", "How much is logged.", _level),
     Variable(
@@ -247,13 +242,19 @@ def read(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         try:
             values[variable.name] = variable.read(text)
         except ValueError:
-            shown = "(not shown)" if "://" in text or "SECRET" in variable.name else text
+            shown = "(not shown)" if "://" in text or variable.secret else text
             raise BadSetting(variable.name, shown, variable.expected) from None
     if values["THREADLINE_NOW_FILE"] and not (values["THREADLINE_TESTING"] or values["THREADLINE_DEMO"]):
         raise BadSetting(
             "THREADLINE_NOW_FILE",
             values["THREADLINE_NOW_FILE"],
             "nothing, unless --demo or THREADLINE_TESTING=1",
+        )
+    if values["THREADLINE_MICROSOFT_CLIENT_SECRET"] and values["THREADLINE_MICROSOFT_CERTIFICATE_FILE"]:
+        raise BadSetting(
+            "THREADLINE_MICROSOFT_CERTIFICATE_FILE",
+            str(values["THREADLINE_MICROSOFT_CERTIFICATE_FILE"]),
+            "nothing where THREADLINE_MICROSOFT_CLIENT_SECRET is set: one of the two",
         )
     return values
 

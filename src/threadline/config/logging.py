@@ -7,6 +7,7 @@ hold no values of variables.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -51,6 +52,14 @@ class _OwnFile(logging.FileHandler):
         self._path.touch(mode=0o600)
         return super()._open()
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """A disk that takes no more, or may only be read, is the command's to say, in its one sentence."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+            return
+        with contextlib.suppress(OSError):
+            self.close()
+
 
 def _for_people() -> Processor:
     return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -92,3 +101,6 @@ def _install(handler: logging.Handler, level: str, renderer: Processor) -> None:
     root.setLevel(level)
     # A scanner that asks for a host that is not ours gets its 400; it does not get to fill the log.
     logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
+    # What they tell of a request is its whole address, which at Microsoft names folders and single emails.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from threadline.config.environment import read
 from threadline.config.keyfile import installation_secrets
+from threadline.config.microsoft import Registration, registration
 
 ENVIRONMENT = read()
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -21,6 +23,7 @@ SUPPORT_EMAIL: str = ENVIRONMENT["THREADLINE_SUPPORT_EMAIL"]
 BASE_URL: str = ENVIRONMENT["THREADLINE_BASE_URL"]
 HOST: str = ENVIRONMENT["THREADLINE_HOST"]
 PORT: int = ENVIRONMENT["THREADLINE_PORT"]
+MICROSOFT: Registration = registration(ENVIRONMENT)
 WORKERS: int = ENVIRONMENT["THREADLINE_WORKERS"]
 ALLOW_MAIL_HOSTS: frozenset[str] = ENVIRONMENT["THREADLINE_ALLOW_HOSTS"]
 DEBUG = False
@@ -56,7 +59,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "threadline.web.middleware.last_seen",
     "threadline.web.start.set_up.set_up_first",
     "threadline.web.middleware.company_time",
     "threadline.web.middleware.NothingHere",
@@ -97,7 +100,9 @@ def _embedded() -> dict[str, Any]:
             # What is mapped counts as memory of every process that reads; a larger map was no quicker.
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
-                "PRAGMA mmap_size=16777216; PRAGMA cache_size=-32000; PRAGMA journal_size_limit=67108864"
+                "PRAGMA mmap_size=16777216; PRAGMA cache_size=-32000; PRAGMA journal_size_limit=67108864; "
+                # Every one writes the pages of the indexes anew: seldom, and within the limit above.
+                "PRAGMA wal_autocheckpoint=8000"
             ),
         },
     }
@@ -135,7 +140,6 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Threadline"
 # Addresses are an administrator's word; there is nothing to verify before two-step sign-in may be switched on.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
-USERSESSIONS_TRACK_ACTIVITY = True
 
 # --- security --------------------------------------------------------------------------------------------------------
 
@@ -179,6 +183,8 @@ else:
 
 SANDBOX_READY_FILE = DATA_DIR / "sandbox" / "ready.json"
 MAIL_SERVERS: dict[str, dict[str, Any]] = {}
+MICROSOFT_DOMAINS: frozenset[str] = frozenset()  # whose mail is in the sandbox's Microsoft 365
+NOTIFIED_HERE = False  # the sandbox's Microsoft is on this machine, and calls the pages where they are served
 if SANDBOX_READY_FILE.exists():
     _ready = json.loads(SANDBOX_READY_FILE.read_text(encoding="utf-8"))
     ALLOW_MAIL_HOSTS |= {f"{_ready['host']}:{_ready['imap_port']}"}
@@ -189,6 +195,17 @@ if SANDBOX_READY_FILE.exists():
             "security": "none",
             "username": "%EMAILADDRESS%",
         }
+
+    if "microsoft" in _ready and not MICROSOFT.complete:
+        _known = _ready["microsoft"]
+        MICROSOFT = replace(
+            MICROSOFT, **{name: _known[name] for name in ("client_id", "client_secret", "login_url", "graph_url")}
+        )
+        MICROSOFT_DOMAINS = frozenset(_account["address"].partition("@")[2] for _account in _known["accounts"])
+        NOTIFIED_HERE = True
+
+if MICROSOFT.notifications_url:  # Microsoft may reach us by another name than people do
+    ALLOWED_HOSTS.append(urlsplit(MICROSOFT.notifications_url).hostname or HOST)
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 
