@@ -29,6 +29,18 @@ def test_values_come_back_as_they_were_given() -> None:
     assert message.at == at.astimezone(UTC)
 
 
+def test_rows_are_written_over_by_their_id_and_others_are_left_alone() -> None:
+    company = accounts.add_company("Acme")
+    rows = [EmailAddress.objects.create(company=company, key=f"{name}@acme.example") for name in ("a", "b", "c")]
+    with transaction.atomic():
+        bulk.update(EmailAddress, [])
+        bulk.update(
+            EmailAddress, [{"id": rows[0].pk, "key": "x@acme.example"}, {"key": "z@z.example", "id": rows[2].pk}]
+        )
+    keys = dict(EmailAddress.objects.values_list("pk", "key"))
+    assert keys == {rows[0].pk: "x@acme.example", rows[1].pk: "b@acme.example", rows[2].pk: "z@z.example"}
+
+
 def test_reserved_ids_are_not_given_again_by_the_orm() -> None:
     company = accounts.add_company("Acme")
     with transaction.atomic():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 from threadline.domain.facts import Where
-from threadline.storage.models import Copy, Link, Participant, PersonAddress
+from threadline.domain.folders import Role
+from threadline.services import counts, messages
+from threadline.storage.models import Company, Copy, Folder, Link, Mailbox, Participant, PersonAddress, User
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +42,43 @@ def test_a_list_deep_down_is_read_in_its_own_order_without_sorting() -> None:
     assert "copy_list" in answer
     assert "TEMP B-TREE" not in answer
     assert "Sort" not in answer
+
+
+def test_a_page_deep_down_in_a_list_is_found_by_the_index_and_not_by_walking_to_it() -> None:
+    role, at = Role.INBOX, datetime(2026, 1, 1, tzinfo=UTC)
+    mailbox = a_mailbox()
+    Folder.objects.create(mailbox=mailbox, remote_name="INBOX", name="Inbox", role=role.value)
+    with CaptureQueriesContext(connection) as asked:
+        messages.listing(mailbox, role, before=f"{at.timestamp()}_7")
+    (question,) = (query["sql"] for query in asked if query["sql"].startswith('SELECT "storage_copy"."id"'))
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {question}")
+            assert "decided_at<?" in str(cursor.fetchall())
+        else:
+            assert f'"decided_at" <= \'{at.date()}' in question
+
+
+def test_a_count_is_kept_until_somebody_works_on_the_mailbox() -> None:
+    mailbox = a_mailbox()
+    Folder.objects.create(mailbox=mailbox, remote_name="INBOX", name="Inbox", role="inbox")
+    assert counts.in_folders(mailbox, "inbox") == 0
+    with CaptureQueriesContext(connection) as asked:
+        assert counts.in_folders(mailbox, "inbox") == 0
+    assert not any("COUNT" in query["sql"] for query in asked)
+    mailbox.lease_fence += 1
+    with CaptureQueriesContext(connection) as asked:
+        counts.in_folders(mailbox, "inbox")
+    assert any("COUNT" in query["sql"] for query in asked)
+
+
+def a_mailbox() -> Mailbox:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    company = Company.objects.create(name="Acme", created_at=moment)
+    owner = User.objects.create(company=company, email="alice@acme.example", created_at=moment)
+    return Mailbox.objects.create(
+        company=company, owner=owner, address=owner.email, address_key=owner.email, created_at=moment, since=moment
+    )
 
 
 def test_a_profile_is_read_in_its_own_order_without_sorting() -> None:

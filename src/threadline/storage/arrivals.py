@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from threadline.domain import matching
 from threadline.domain.addresses import normalise
@@ -17,7 +20,9 @@ from threadline.domain.conversation import reference_ids
 from threadline.domain.facts import Where
 from threadline.domain.matching import snippet
 from threadline.domain.messages import Address, ParsedMessage
-from threadline.storage import bulk
+from threadline.storage import announcements, bulk
+from threadline.storage.among import among, among_texts
+from threadline.storage.announcements import Announced
 from threadline.storage.conversations import Named, place
 from threadline.storage.models import (
     Body,
@@ -71,20 +76,84 @@ def digest_of(message_id: str) -> str:
 def store(
     company_id: int, folder: Folder, arrivals: Sequence[Arrival], *, now: datetime, gap: Gap | None = None
 ) -> Stored:
-    """Store what is not held yet; what falls into `gap` is marked as recovered. Runs in the storing transaction."""
+    """Store what is not held yet; what falls into `gap` is marked as recovered. Runs in the storing transaction.
+
+    What was announced is filled in.
+    """
     arrivals = _not_held(folder, arrivals)
     if not arrivals:
         return Stored()
+    ids = [arrival.remote_id for arrival in arrivals]
+    announced = announcements.of(folder, arrivals[0].generation, ids)
     messages = _messages(company_id, arrivals, now)
-    bodies = _bodies(messages.by_key, arrivals)
-    copies = _copies(folder, messages, bodies, arrivals, now, gap)
-    _participants(company_id, messages, arrivals, copies)
-    LedgerEntry.objects.filter(
-        folder=folder,
-        generation=arrivals[0].generation,
-        remote_id__in=[arrival.remote_id for arrival in arrivals],
-    ).delete()
-    return Stored(len(copies), frozenset(messages.new), frozenset(messages.by_key.values()))
+    stored = _write(company_id, folder, arrivals, messages, now, gap, announced=_same(announced, arrivals, messages))
+    entries = LedgerEntry.objects.filter(folder=folder, generation=arrivals[0].generation)
+    entries.filter(remote_id__in=among_texts(ids)).delete()
+    return stored
+
+
+def announce(
+    company_id: int, folder: Folder, arrivals: Sequence[Arrival], *, now: datetime, gap: Gap | None = None
+) -> Stored:
+    """Store emails of which only the heading is known, until `store` brings the whole of each."""
+    known = set(_copies_of(folder, arrivals).values_list("remote_id", flat=True)) if arrivals else set[str]()
+    arrivals = [arrival for arrival in arrivals if arrival.remote_id not in known]
+    if not arrivals:
+        return Stored()
+    return _write(company_id, folder, arrivals, _messages(company_id, arrivals, now), now, gap, awaiting=True)
+
+
+def _same(announced: Mapping[str, Announced], arrivals: Sequence[Arrival], messages: _Messages) -> dict[str, Announced]:
+    """What is announced as the very email that came. A server that now shows another under an id made a mistake then:
+    that announcement is taken back."""
+    if not announced:
+        return {}
+    keys = {arrival.remote_id: messages.by_key[arrival.key] for arrival in arrivals}
+    same = {remote_id: one for remote_id, one in announced.items() if one.message_id == keys[remote_id]}
+    others = [one for remote_id, one in announced.items() if remote_id not in same]
+    announcements.forget(others, besides=set(keys.values()))
+    return same
+
+
+def _write(
+    company_id: int,
+    folder: Folder,
+    arrivals: Sequence[Arrival],
+    messages: _Messages,
+    now: datetime,
+    gap: Gap | None,
+    *,
+    awaiting: bool = False,
+    announced: Mapping[str, Announced] | None = None,
+) -> Stored:
+    announced = announced or {}
+    versions = [_version(arrival.parsed, messages.heads[arrival.key]) for arrival in arrivals]
+    if awaiting:
+        versions = [
+            replace(version, digest=announcements.version_of(folder, arrival.generation, arrival.remote_id))
+            for arrival, version in zip(arrivals, versions, strict=True)
+        ]
+    bodies = _bodies(messages.by_key, arrivals, versions, announced, to_index=not awaiting)
+    shown = [
+        bodies[messages.by_key[arrival.key], version.digest]
+        for arrival, version in zip(arrivals, versions, strict=True)
+    ]
+    rows = [
+        _copy(folder, messages.by_key[arrival.key], body_id, arrival, now, gap, awaiting=awaiting)
+        for arrival, body_id in zip(arrivals, shown, strict=True)
+    ]
+    fresh = [row for row in rows if row["remote_id"] not in announced]
+    ids = bulk.reserve(Copy, len(fresh))
+    bulk.insert(Copy, [{"id": copy_id, **row} for copy_id, row in zip(ids, fresh, strict=True)])
+    if announced:
+        came = [row for row in rows if row["remote_id"] in announced]
+        announcements.correct_kinds(
+            {messages.by_key[one.key]: one.parsed.kind for one in arrivals if one.remote_id in announced}
+        )
+        bulk.update(Copy, [{"id": announced[row["remote_id"]].copy_id, **row} for row in came])
+        announcements.drop_versions({one.body_id for one in announced.values()}.difference(shown))
+    _participants(company_id, messages, [one for one in arrivals if one.remote_id not in announced], ids)
+    return Stored(len(arrivals), frozenset(messages.new), frozenset(messages.by_key.values()))
 
 
 def flag_fields(flags: frozenset[str]) -> dict[str, bool]:
@@ -94,11 +163,7 @@ def flag_fields(flags: frozenset[str]) -> dict[str, bool]:
 def _not_held(folder: Folder, arrivals: Sequence[Arrival]) -> list[Arrival]:
     if not arrivals:
         return []
-    copies = Copy.objects.filter(
-        folder=folder,
-        generation=arrivals[0].generation,
-        remote_id__in=[arrival.remote_id for arrival in arrivals],
-    )
+    copies = _copies_of(folder, arrivals).filter(awaits_text=False)
     held = set(copies.values_list("remote_id", flat=True))
     # Listed again after it was thought to have left (a lagging replica): it is here.
     copies.exclude(where=Where.HERE.value).update(where=Where.HERE.value, where_folder="", where_since=None)
@@ -109,57 +174,91 @@ def _not_held(folder: Folder, arrivals: Sequence[Arrival]) -> list[Arrival]:
     return list(fresh.values())
 
 
-def _copies(
-    folder: Folder,
-    messages: _Messages,
-    bodies: Mapping[tuple[int, str], int],
-    arrivals: Sequence[Arrival],
-    now: datetime,
-    gap: Gap | None,
-) -> Sequence[int]:
-    """Write one copy for each arrival; their ids, in the same order."""
-    ids = bulk.reserve(Copy, len(arrivals))
-    rows = []
-    for copy_id, arrival in zip(ids, arrivals, strict=True):
-        message_id = messages.by_key[arrival.key]
-        recovered = gap is not None and (arrival.provider_at or arrival.decided_at) >= gap.began_at
-        rows.append(
-            {
-                "id": copy_id,
-                "mailbox_id": folder.mailbox_id,
-                "folder_id": folder.pk,
-                "message_id": message_id,
-                "body_id": bodies[message_id, arrival.parsed.digest],
-                "generation": arrival.generation,
-                "remote_id": arrival.remote_id,
-                "decided_at": arrival.decided_at,
-                "provider_at": arrival.provider_at,
-                "size": arrival.size,
-                "bcc": [_written(address) for address in arrival.parsed.bcc],
-                "where": Where.HERE.value,
-                "where_folder": "",
-                "where_since": None,
-                "stored_at": now,
-                "gap_id": gap.pk if gap is not None and recovered else None,
-                **flag_fields(arrival.flags),
-            }
-        )
-    bulk.insert(Copy, rows)
-    return ids
+def _copies_of(folder: Folder, arrivals: Sequence[Arrival]) -> QuerySet[Copy]:
+    """What is there under the ids of these, which are of one generation."""
+    ids = among_texts([arrival.remote_id for arrival in arrivals])
+    return Copy.objects.filter(folder=folder, generation=arrivals[0].generation, remote_id__in=ids)
+
+
+def _copy(
+    folder: Folder, message_id: int, body_id: int, arrival: Arrival, now: datetime, gap: Gap | None, *, awaiting: bool
+) -> dict[str, Any]:
+    recovered = gap is not None and (arrival.provider_at or arrival.decided_at) >= gap.began_at
+    return {
+        "mailbox_id": folder.mailbox_id,
+        "folder_id": folder.pk,
+        "message_id": message_id,
+        "body_id": body_id,
+        "generation": arrival.generation,
+        "remote_id": arrival.remote_id,
+        "decided_at": arrival.decided_at,
+        "provider_at": arrival.provider_at,
+        "size": arrival.size,
+        "bcc": [_written(address) for address in arrival.parsed.bcc],
+        "where": Where.HERE.value,
+        "where_folder": "",
+        "where_since": None,
+        "stored_at": now,
+        "awaits_text": awaiting,
+        "gap_id": gap.pk if gap is not None and recovered else None,
+        **flag_fields(arrival.flags),
+    }
 
 
 @dataclass(slots=True)
 class _Messages:
     by_key: dict[str, int]
+    heads: dict[str, _Head]  # by key too
     new: set[int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a message shows of its first copy; a version that shows something else keeps its own."""
+
+    subject: str
+    sender_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """Which version an arrival shows, and what its subject and sender's name are where they are not its message's."""
+
+    digest: str
+    subject: str | None
+    sender_name: str | None
+
+
+def _head(parsed: ParsedMessage) -> _Head:
+    return _Head(parsed.subject, parsed.sender[0].name if parsed.sender else "")
+
+
+def _version(parsed: ParsedMessage, message: _Head) -> _Version:
+    """The key takes in neither subject nor names, so a forgery may show others over the very same text."""
+    own = _head(parsed)
+    subject = None if _folded(own.subject) == _folded(message.subject) else own.subject
+    name = None if _folded(own.sender_name) == _folded(message.sender_name) else own.sender_name
+    if subject is None and name is None:
+        return _Version(parsed.digest, None, None)
+    digest = hashlib.blake2b(digest_size=32, person=b"version 1")
+    for part in (parsed.digest, _folded(own.subject), _folded(own.sender_name)):
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return _Version(digest.hexdigest(), subject, name)
+
+
+def _folded(text: str) -> str:
+    """White space does not count: servers fold headers each in their own way."""
+    return " ".join(text.split())
+
+
 def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _Messages:
-    by_key = dict(
-        Message.objects.filter(company_id=company_id, key__in={arrival.key for arrival in arrivals}).values_list(
-            "key", "pk"
-        )
-    )
+    keys = {arrival.key for arrival in arrivals}
+    held = Message.objects.filter(company_id=company_id, key__in=among_texts(keys))
+    by_key, heads = {}, {}
+    for key, pk, subject, name in held.values_list("key", "pk", "subject", "sender_name"):
+        by_key[key], heads[key] = pk, _Head(subject, name)
     first: dict[str, Arrival] = {}
     for arrival in arrivals:
         if arrival.key not in by_key:
@@ -170,6 +269,7 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
     rows = []
     for key, arrival in first.items():
         parsed = arrival.parsed
+        heads[key] = _head(parsed)
         rows.append(
             {
                 "id": ids[key],
@@ -178,8 +278,8 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
                 "message_id": parsed.message_id,
                 "message_id_digest": digest_of(parsed.message_id) if parsed.message_id else "",
                 "conversation_id": conversations[key],
-                "subject": parsed.subject,
-                "sender_name": parsed.sender[0].name if parsed.sender else "",
+                "subject": heads[key].subject,
+                "sender_name": heads[key].sender_name,
                 "sender_address": parsed.sender[0].address if parsed.sender else "",
                 "date": parsed.date,
                 "at": arrival.decided_at,
@@ -188,7 +288,7 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
             }
         )
     bulk.insert(Message, rows)
-    return _Messages(by_key | ids, set(ids.values()))
+    return _Messages(by_key | ids, heads, set(ids.values()))
 
 
 def _named_ids(parsed: ParsedMessage) -> Named:
@@ -198,30 +298,46 @@ def _named_ids(parsed: ParsedMessage) -> Named:
     return Named(own, tuple(dict.fromkeys(digest_of(message_id) for message_id in answered)))
 
 
-def _bodies(by_key: dict[str, int], arrivals: Sequence[Arrival]) -> dict[tuple[int, str], int]:
-    """The version of each message that an arrival shows, by (message, digest)."""
-    wanted: dict[tuple[int, str], Arrival] = {}
-    for arrival in arrivals:
-        wanted.setdefault((by_key[arrival.key], arrival.parsed.digest), arrival)
+def _bodies(
+    by_key: Mapping[str, int],
+    arrivals: Sequence[Arrival],
+    versions: Sequence[_Version],
+    announced: Mapping[str, Announced],
+    *,
+    to_index: bool,
+) -> dict[tuple[int, str], int]:
+    """The versions that the arrivals show, by (message, digest). An announced one becomes what came for it."""
+    wanted: dict[tuple[int, str], tuple[Arrival, _Version]] = {}
+    for arrival, version in zip(arrivals, versions, strict=True):
+        wanted.setdefault((by_key[arrival.key], version.digest), (arrival, version))
     found = {
         (message_id, digest): pk
         for pk, message_id, digest in Body.objects.filter(
-            message_id__in={message_id for message_id, _ in wanted}
+            message_id__in=among({message_id for message_id, _ in wanted})
         ).values_list("pk", "message_id", "digest")
     }
-    fresh = {version: arrival for version, arrival in wanted.items() if version not in found}
+    missing = {place: shown for place, shown in wanted.items() if place not in found}
+    fill = {
+        place: announced[shown[0].remote_id].body_id
+        for place, shown in missing.items()
+        if shown[0].remote_id in announced
+    }
+    bulk.update(Body, [{"id": body_id, **_body(place[0], *missing[place])} for place, body_id in fill.items()])
+    fresh = [place for place in missing if place not in fill]
     ids = dict(zip(fresh, bulk.reserve(Body, len(fresh)), strict=True))
-    bulk.insert(Body, [_body(ids[version], version[0], arrival) for version, arrival in fresh.items()])
-    bulk.insert(ToIndex, [{"body_id": body_id} for body_id in ids.values()])
-    return found | ids
+    bulk.insert(Body, [{"id": body_id, **_body(place[0], *missing[place])} for place, body_id in ids.items()])
+    if to_index:
+        bulk.insert(ToIndex, [{"body_id": body_id} for body_id in (*fill.values(), *ids.values())])
+    return found | fill | ids
 
 
-def _body(body_id: int, message_id: int, arrival: Arrival) -> bulk.Row:
+def _body(message_id: int, arrival: Arrival, version: _Version) -> dict[str, Any]:
     parsed = arrival.parsed
     return {
-        "id": body_id,
         "message_id": message_id,
-        "digest": parsed.digest,
+        "digest": version.digest,
+        "subject": version.subject,
+        "sender_name": version.sender_name,
         "snippet": snippet(parsed.text)[:300],
         "text": parsed.text,
         "html": parsed.html,
@@ -289,13 +405,10 @@ def _participants(company_id: int, messages: _Messages, arrivals: Sequence[Arriv
 def address_ids(company_id: int, keys: Iterable[str]) -> dict[str, int]:
     """The ids of normalised addresses, made where they are new."""
     wanted = sorted(set(keys))
-    found: dict[str, int] = {}
-    for start in range(0, len(wanted), 500):
-        chunk = wanted[start : start + 500]
-        found.update(EmailAddress.objects.filter(company_id=company_id, key__in=chunk).values_list("key", "pk"))
+    held = EmailAddress.objects.filter(company_id=company_id)
+    found = dict(held.filter(key__in=among_texts(wanted)).values_list("key", "pk"))
     missing = [key for key in wanted if key not in found]
-    bulk.insert(EmailAddress, [{"company_id": company_id, "key": key} for key in missing], ignore_conflicts=True)
-    for start in range(0, len(missing), 500):
-        chunk = missing[start : start + 500]
-        found.update(EmailAddress.objects.filter(company_id=company_id, key__in=chunk).values_list("key", "pk"))
+    if missing:
+        bulk.insert(EmailAddress, [{"company_id": company_id, "key": key} for key in missing], ignore_conflicts=True)
+        found.update(held.filter(key__in=among_texts(missing)).values_list("key", "pk"))
     return found

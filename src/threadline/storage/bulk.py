@@ -7,15 +7,17 @@ because other rows of the batch refer to it. A column that a model gains later i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 from django.db import connection
 from django.db.models import Model
 
 Row = Mapping[str, Any]
+_encode_json = msgspec.json.Encoder().encode
 
 
 def reserve(model: type[Model], count: int) -> Sequence[int]:
@@ -59,25 +61,56 @@ def insert(model: type[Model], rows: Iterable[Row], *, ignore_conflicts: bool = 
         cursor.executemany(f"INSERT INTO {into} VALUES ({values}){unless}", prepared)  # noqa: S608  names of ours
 
 
+def update(model: type[Model], rows: Iterable[Row]) -> None:
+    """Write rows that exist, by their `id`; all of them name the same columns."""
+    given = list(rows)
+    if not given:
+        return
+    fields = {field.attname: field for field in model._meta.concrete_fields}  # noqa: SLF001
+    columns = [column for column in given[0] if column != "id"]
+    kinds = {column: fields[column].get_internal_type() for column in (*columns, "id")}
+    quote = connection.ops.quote_name
+    values = ", ".join(f"{quote(column)} = %s" for column in columns)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {quote(model._meta.db_table)} SET {values} WHERE id = %s",  # noqa: S608, SLF001  names of ours
+            _prepared(given, kinds),
+        )
+
+
 def _prepared(rows: Sequence[Row], kinds: Mapping[str, str]) -> list[list[Any]]:
     """The values as the driver takes them, row by row."""
-    special = [
-        (place, prepare) for place, kind in enumerate(kinds.values()) if (prepare := _preparation(kind)) is not None
-    ]
-    columns, found = list(kinds), []
+    columns = list(kinds)
     values_of = itemgetter(*columns)
-    for row in rows:
-        values = list(values_of(row)) if len(columns) > 1 else [values_of(row)]
-        for place, prepare in special:
-            if values[place] is not None:
-                values[place] = prepare(values[place])
-        found.append(values)
+    found = [list(values_of(row)) for row in rows] if len(columns) > 1 else [[values_of(row)] for row in rows]
+    for place, kind in enumerate(kinds.values()):
+        prepare = _preparation(kind)
+        if prepare is None:
+            continue
+        last, written = None, None  # the time of storing is one for all rows, and lists are empty more often than not
+        for values in found:
+            value = values[place]
+            if value is not None:
+                if value is not last:
+                    last, written = value, prepare(value)
+                values[place] = written
     return found
 
 
 def _preparation(kind: str) -> Callable[[Any], Any] | None:
     if kind == "JSONField":
-        return json.dumps
+        return _json
     if kind == "DateTimeField" and connection.vendor == "sqlite":
-        return connection.ops.adapt_datetimefield_value
+        return _as_sqlite_writes_it
     return None
+
+
+def _json(value: Any) -> str:
+    return _encode_json(value).decode()
+
+
+def _as_sqlite_writes_it(moment: datetime) -> str:
+    """As Django does, which asks for the time zone of the connection for every value: it is UTC here."""
+    if moment.tzinfo is UTC:
+        return moment.isoformat(" ")[: -len("+00:00")]
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")

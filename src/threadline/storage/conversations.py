@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from threadline.storage import bulk
+from threadline.storage.among import among_texts
 from threadline.storage.models import Conversation, Message, ThreadReference
 
 
@@ -51,12 +52,8 @@ def place(company_id: int, references: Mapping[str, Named]) -> dict[str, int]:
 
 
 def _known(company_id: int, digests: Iterable[str]) -> dict[str, int]:
-    wanted = sorted(digests)
-    known: dict[str, int] = {}
-    for start in range(0, len(wanted), 500):
-        found = ThreadReference.objects.filter(company_id=company_id, digest__in=wanted[start : start + 500])
-        known.update(found.values_list("digest", "conversation_id"))
-    return known
+    found = ThreadReference.objects.filter(company_id=company_id, digest__in=among_texts(sorted(digests)))
+    return dict(found.values_list("digest", "conversation_id"))
 
 
 def _resolve(company_id: int, groups: _Groups) -> dict[str, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from threadline.storage.models import Mailbox
+from threadline.storage.workers import name_of_this_process, silent
 
 LEASE = timedelta(seconds=180)  # renewed by every storing transaction; longer than a read and a sign-in may stay silent
 RENEW_AFTER = timedelta(seconds=30)  # without anything to store
@@ -81,7 +81,7 @@ def _next_fence(mailbox_id: int, free: Q) -> Lease:
     with transaction.atomic():
         taken = Mailbox.objects.filter(free, pk=mailbox_id).update(
             lease_fence=F("lease_fence") + 1,
-            lease_owner=f"{socket.gethostname()}:{os.getpid()}",
+            lease_owner=name_of_this_process(),
             lease_until=Now() + LEASE,
         )
         if not taken:
@@ -107,8 +107,10 @@ def _file_lock(mailbox_id: int) -> Iterator[None]:
 
 
 def is_held(mailbox: Mailbox) -> bool:
-    """Whether somebody works on this mailbox, as far as the database tells: a killed holder shows for a while longer.
+    """Whether somebody works on this mailbox, as far as the database tells: a killed holder shows for a while longer,
+    until the lease is over or it has been silent as a worker for too long.
 
     Only looks: trying the lock itself would keep a worker from taking it in that moment.
     """
-    return Mailbox.objects.filter(pk=mailbox.pk, lease_until__gte=Now()).exists()
+    owner = Mailbox.objects.filter(pk=mailbox.pk, lease_until__gte=Now()).values_list("lease_owner", flat=True).first()
+    return owner is not None and not silent().filter(name=owner).exists()

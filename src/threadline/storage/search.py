@@ -16,11 +16,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 
 from threadline.storage.models import Body, Participant, ToIndex
+
+log = structlog.get_logger(__name__)
 
 BATCH = 500
 _NOT_A_WORD = re.compile(r"[\W_]+")
@@ -35,6 +41,20 @@ CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
 INSERT INTO watermark SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM watermark);
 COMMIT;
 """
+# The words of `scope` and the limits of `_documents`, in one statement.
+_SQLITE_ENTRIES = """
+INSERT INTO body_text(rowid, scope, subject, people, files, body)
+SELECT body.id, 'company' || message.company_id || 'company',
+    substr(coalesce(body.subject, message.subject), 1, 4000),
+    (SELECT substr(group_concat(name || ' ' || as_written, ' '), 1, :limit) FROM store.storage_participant
+        WHERE message_id = message.id AND copy_id IS NULL),
+    (SELECT substr(group_concat(json_extract(value, '$.name'), ' '), 1, 4000) FROM json_each(body.attachments)),
+    substr(body.text, 1, :limit)
+FROM store.storage_toindex AS queue
+JOIN store.storage_body AS body ON body.id = queue.body_id
+JOIN store.storage_message AS message ON message.id = body.message_id
+WHERE queue.id > (SELECT queued FROM watermark) AND queue.id <= :last ORDER BY queue.id
+"""
 _POSTGRES = """
 CREATE TABLE IF NOT EXISTS search_body (body_id bigint PRIMARY KEY, document tsvector NOT NULL);
 CREATE INDEX IF NOT EXISTS search_body_document ON search_body USING gin (document);
@@ -44,16 +64,49 @@ CREATE INDEX IF NOT EXISTS search_body_document ON search_body USING gin (docume
 def attach(*, connection: BaseDatabaseWrapper, **_: object) -> None:
     """Give every connection to the embedded store the search index beside it."""
     if connection.vendor == "sqlite":
-        prepare_file()
+        whole = prepare_file()
         with connection.cursor() as cursor:
+            if not whole:
+                _queue_all(cursor)
             cursor.execute("ATTACH DATABASE %s AS search", [str(settings.SEARCH_STORE)])
 
 
-def prepare_file() -> None:
-    """Make the index file where there is none, or one whose making was interrupted."""
+def prepare_file() -> bool:
+    """Make the index file where there is none, or one whose making was interrupted.
+
+    False where the file was damaged and an empty one took its place: everything has to be queued for it again.
+    """
+    try:
+        _make_what_is_missing()
+    except OperationalError:  # locked, or the disk refuses: no word on the file itself
+        raise
+    except DatabaseError as damage:
+        log.warning("the text index is damaged and is made again", reason=str(damage))
+        _put_aside()
+        _make_what_is_missing()
+        return False
+    return True
+
+
+def _make_what_is_missing() -> None:
     with _file() as index:
         if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'watermark'").fetchone():
             index.executescript(_SQLITE)
+
+
+def _put_aside() -> None:
+    """Whoever still has the damaged file open goes on with it, by no name, until it ends."""
+    path = settings.SEARCH_STORE
+    path.replace(path.with_name(path.name + ".damaged"))
+    for beside in ("-wal", "-shm"):
+        path.with_name(path.name + beside).unlink(missing_ok=True)
+
+
+def _queue_all(cursor: CursorWrapper) -> None:
+    cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'storage_toindex'")
+    if cursor.fetchone():  # not while the store itself is being made
+        cursor.execute("DELETE FROM storage_toindex")
+        cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
 
 
 def prepare(**_: object) -> None:
@@ -68,13 +121,14 @@ def prepare(**_: object) -> None:
 
 @contextmanager
 def _file() -> Iterator[sqlite3.Connection]:
-    """The index file; its errors are the store's errors."""
+    """The index file, with the store beside it as `store`; its errors are the store's errors."""
     with connection.wrap_database_errors:
         index = sqlite3.connect(settings.SEARCH_STORE, timeout=30, isolation_level=None)
         try:
             index.execute("PRAGMA journal_mode=WAL")
             # Derived data: after a power cut it may lag behind, and the watermark, in the same file, lags with it.
             index.execute("PRAGMA synchronous=NORMAL")
+            index.execute("PRAGMA wal_autocheckpoint=4000")
             yield index
         finally:
             index.close()
@@ -87,10 +141,14 @@ def catch_up(*, at_least: int = 1) -> int:
     """
     if at_least > 1 and behind() < at_least:
         return 0
-    if connection.vendor == "sqlite":
-        with _file() as index:
-            return _until_done(lambda: _file_step(index))
-    return _until_done(_postgres_step)
+    if connection.vendor != "sqlite":
+        return _until_done(_postgres_step)
+    with _file() as index:
+        index.execute("ATTACH DATABASE ? AS store", [str(connection.settings_dict["NAME"])])
+        done = _until_done(lambda: _file_step(index))
+    if at_least == 1:  # a transaction of the store: not while somebody stores one batch after the other
+        _take_off_the_queue()
+    return done
 
 
 def _until_done(step: Callable[[], int]) -> int:
@@ -103,24 +161,34 @@ def _until_done(step: Callable[[], int]) -> int:
 
 
 def _file_step(index: sqlite3.Connection) -> int:
-    index.execute("BEGIN IMMEDIATE")
+    """One statement reads the bodies and writes the entries: SQLite does it without Python, and beside it."""
+    index.execute("BEGIN")
     try:
-        (queued,) = index.execute("SELECT queued FROM watermark").fetchone()
+        # Writing first locks this file and not the store, which is only read.
+        index.execute("UPDATE watermark SET queued = queued")
         # Writers to the embedded store come one after the other, so queue numbers appear in their order.
-        batch = list(ToIndex.objects.filter(pk__gt=queued).order_by("pk").values_list("pk", "body_id")[:BATCH])
-        if batch:
-            index.executemany(
-                "INSERT INTO body_text(rowid, scope, subject, people, files, body) VALUES (?,?,?,?,?,?)",
-                _documents([body_id for _, body_id in batch]),
-            )
-            index.execute("UPDATE watermark SET queued = ?", [batch[-1][0]])
+        queued, count = index.execute(
+            "SELECT max(id), count(*) FROM"
+            " (SELECT id FROM store.storage_toindex WHERE id > (SELECT queued FROM watermark) ORDER BY id LIMIT ?)",
+            [BATCH],
+        ).fetchone()
+        if count:
+            index.execute(_SQLITE_ENTRIES, {"last": queued, "limit": TEXT_LIMIT})
+            index.execute("UPDATE watermark SET queued = ?", [queued])
         index.execute("COMMIT")
     except BaseException:
         index.execute("ROLLBACK")
         raise
-    # Also without a batch: whoever indexed them may have been killed before it took them off the queue.
-    ToIndex.objects.filter(pk__lte=batch[-1][0] if batch else queued).delete()
-    return len(batch)
+    return int(count)
+
+
+def _take_off_the_queue() -> None:
+    """What is indexed; also what somebody indexed who was killed before taking it off."""
+    with connection.cursor() as cursor:
+        done = "id <= (SELECT queued FROM search.watermark)"
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM storage_toindex WHERE {done})")  # noqa: S608
+        if cursor.fetchone()[0]:
+            cursor.execute(f"DELETE FROM storage_toindex WHERE {done}")  # noqa: S608
 
 
 def _postgres_step() -> int:
@@ -152,7 +220,7 @@ def _folded(text: str) -> str:
 def _documents(ids: Sequence[int]) -> list[tuple[int, str, str, str, str, str]]:
     """(body id, scope, subject, people, file names, text) of every one of these bodies that still exists."""
     bodies = Body.objects.filter(pk__in=ids).values_list(
-        "pk", "message_id", "message__company_id", "message__subject", "attachments", "text"
+        "pk", "message_id", "message__company_id", Coalesce("subject", "message__subject"), "attachments", "text"
     )
     rows = {row[0]: row[1:] for row in bodies}
     people: dict[int, list[str]] = {}
@@ -185,6 +253,27 @@ def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
     return "SELECT body_id FROM search_body WHERE document @@ to_tsquery('simple', %s)", [query]
 
 
+def at_most(query: tuple[str, list[Any]], count: int) -> list[int] | None:
+    """The body ids of a query as `matching` makes it; None when there are more than so many."""
+    sql, parameters = query
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} LIMIT %s", [*parameters, count + 1])
+        found = [number for (number,) in cursor.fetchall()]
+    return found if len(found) <= count else None
+
+
+def gathered(query: tuple[str, list[Any]]) -> tuple[str, list[Any]]:
+    """The same query, its answers kept until the next one: asked three times for a page, they are read once."""
+    if connection.vendor != "sqlite":
+        return query
+    sql, parameters = query
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE IF NOT EXISTS found (id INTEGER PRIMARY KEY)")
+        cursor.execute("DELETE FROM temp.found")
+        cursor.execute(f"INSERT INTO temp.found {sql}", parameters)
+    return "SELECT id FROM temp.found", []
+
+
 def rebuild() -> int:
     """Throw the index away and fill it again; returns how many bodies were indexed."""
     if connection.vendor == "sqlite":
@@ -206,4 +295,7 @@ def rebuild() -> int:
 
 def behind() -> int:
     """How many bodies wait to be indexed."""
-    return ToIndex.objects.count()
+    waiting = ToIndex.objects.all()
+    if connection.vendor == "sqlite":  # there, what is done stays on the queue for a while
+        waiting = waiting.filter(pk__gt=RawSQL("SELECT queued FROM search.watermark", ()))
+    return waiting.count()

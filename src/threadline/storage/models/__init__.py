@@ -1,6 +1,7 @@
-"""The tables. One file for each subject: who, mailboxes, refreshing, people, messages."""
+"""The tables. One file for each subject: who, mailboxes, grants, subscriptions, refreshing, people, messages."""
 
 from threadline.storage.models.company import AuditEntry, Company, User
+from threadline.storage.models.grant import Grant, GrantEnd, InstallationFault, SignIn
 from threadline.storage.models.mailbox import ConnectionEvent, Folder, Gap, Mailbox, Mark, Secret, Sighting
 from threadline.storage.models.message import (
     Body,
@@ -13,7 +14,8 @@ from threadline.storage.models.message import (
     ToIndex,
 )
 from threadline.storage.models.person import EmailAddress, Person, PersonAddress
-from threadline.storage.models.refreshing import LedgerEntry, Refresh, Verification
+from threadline.storage.models.refreshing import LedgerEntry, Refresh, Verification, WorkerSign
+from threadline.storage.models.subscription import Subscription
 
 __all__ = [
     "AuditEntry",
@@ -25,6 +27,9 @@ __all__ = [
     "EmailAddress",
     "Folder",
     "Gap",
+    "Grant",
+    "GrantEnd",
+    "InstallationFault",
     "LedgerEntry",
     "Link",
     "Mailbox",
@@ -36,8 +41,11 @@ __all__ = [
     "Refresh",
     "Secret",
     "Sighting",
+    "SignIn",
+    "Subscription",
     "ThreadReference",
     "ToIndex",
     "User",
     "Verification",
+    "WorkerSign",
 ]

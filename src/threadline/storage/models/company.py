@@ -17,6 +17,7 @@ class Company(models.Model):
     policy = models.JSONField(default=dict)  # what departs from the default policy; read by services.policy only
     relink_requested_at = models.DateTimeField(null=True)  # the policy changed: the worker evaluates all links again
     previous_policy = models.JSONField(default=dict)  # what the links stood under when that was asked for
+    relink_progress = models.JSONField(default=dict)  # how far that is; read by services.relink only
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

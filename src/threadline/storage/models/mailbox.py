@@ -177,6 +177,7 @@ class Gap(models.Model):
     ended_at = models.DateTimeField()
     cause = models.CharField(max_length=40, blank=True)
     recovered = models.PositiveIntegerField(default=0)
+    set_aside = models.PositiveIntegerField(default=0)  # in the ledger, and tried again
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["mailbox", "-began_at"], name="gap_by_time")]

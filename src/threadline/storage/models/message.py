@@ -65,10 +65,17 @@ class Message(models.Model):
 
 
 class Body(models.Model):
-    """What a reader sees of a message. Copies under one key may differ (a banner, a footer, a forgery): versions."""
+    """What a reader sees of a message. Copies under one key may differ (a banner, a footer, a forgery): versions.
+
+    Whoever shows a subject or a sender's name takes those of the version (`Copy.subject`, `Copy.sender_name`): the
+    message's own came with the first copy, which may be a forgery in somebody else's mailbox.
+    """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="bodies")
     digest = models.CharField(max_length=64)
+    # What the version shows where it is not its message's own: None says that it is.
+    subject = models.TextField(null=True)  # noqa: DJ001 - none of its own is not an empty one
+    sender_name = models.TextField(null=True)  # noqa: DJ001
     snippet = models.CharField(max_length=300, blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)  # as received: cleaned when it is shown
@@ -106,6 +113,8 @@ class Copy(models.Model):
     where_folder = models.CharField(max_length=1000, blank=True)
     where_since = models.DateTimeField(null=True)
     stored_at = models.DateTimeField()
+    # Only its heading is here; its text and attachments follow, and until then it does not count as held.
+    awaits_text = models.BooleanField(default=False, db_default=False)
     gap = models.ForeignKey("Gap", on_delete=models.SET_NULL, null=True, related_name="copies")  # back-filled
 
     class Meta:
@@ -113,12 +122,24 @@ class Copy(models.Model):
             models.UniqueConstraint(fields=["folder", "generation", "remote_id"], name="one_row_per_copy"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["folder", "where", "-decided_at", "-id"], name="copy_list"),
+            # With the body: a search looks at every line of the list, and at the copy itself only where it found it.
+            models.Index(fields=["folder", "where", "-decided_at", "-id", "body"], name="copy_list"),
             models.Index(fields=["message"], name="copy_of_message"),
+            models.Index(fields=["folder"], condition=models.Q(awaits_text=True), name="copy_awaits_text"),
         ]
 
     def __str__(self) -> str:
         return f"{self.folder_id}/{self.remote_id}"
+
+    @property
+    def subject(self) -> str:
+        """As this copy shows it."""
+        return self.message.subject if self.body.subject is None else self.body.subject
+
+    @property
+    def sender_name(self) -> str:
+        """As this copy shows it."""
+        return self.message.sender_name if self.body.sender_name is None else self.body.sender_name
 
 
 class Participant(models.Model):

@@ -14,7 +14,7 @@ class Refresh(models.Model):
     """One run of the sync for one mailbox. `progress` while it runs, `report` when it has ended."""
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="refreshes")
-    trigger = models.CharField(max_length=12)  # button, schedule, command, connect
+    trigger = models.CharField(max_length=12)  # button, schedule, command, connect; verify is a check that failed
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     fence = models.BigIntegerField()
     started_at = models.DateTimeField()
@@ -47,6 +47,7 @@ class LedgerEntry(models.Model):
     attempts = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField()
     next_try_at = models.DateTimeField(null=True)
+    gap = models.ForeignKey("Gap", on_delete=models.SET_NULL, null=True, related_name="ledger")
     raw = models.BinaryField(null=True)  # what was fetched, where it could be fetched but not read
 
     class Meta:
@@ -73,3 +74,13 @@ class Verification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.accounted_for} of {self.on_server}"
+
+
+class WorkerSign(models.Model):
+    """A worker that runs, and when it last said so, in database time."""
+
+    name = models.CharField(max_length=100, unique=True)  # as in Mailbox.lease_owner: host:process
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

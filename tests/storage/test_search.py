@@ -1,0 +1,70 @@
+"""The text index, filled from the queue that storing writes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from threadline.services import accounts
+from threadline.storage import search
+from threadline.storage.arrivals import address_ids
+from threadline.storage.models import Body, Company, Conversation, Message, Participant, ToIndex
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AT = datetime(2026, 3, 4, 9, tzinfo=UTC)
+
+
+def email(company: Company, text: str, **fields: str) -> Body:
+    conversation = Conversation.objects.create(company=company)
+    message = Message.objects.create(
+        company=company, key=text[:32], conversation=conversation, at=AT, created_at=AT, kind="personal", **fields
+    )
+    body = Body.objects.create(message=message, digest="d", text=text, attachments=[{"name": "Lebenslauf.pdf"}])
+    (address,) = address_ids(company.pk, {"anna@posten.example"}).values()
+    Participant.objects.create(
+        message=message, address_id=address, role="from", name="Anna Bergström", as_written="anna@posten.example"
+    )
+    ToIndex.objects.create(body=body)
+    return body
+
+
+def found(company: Company, words: str) -> set[int]:
+    query = search.matching(company.pk, words)
+    assert query is not None
+    sql, parameters = query
+    return {body.pk for body in Body.objects.raw(f"SELECT * FROM storage_body WHERE id IN ({sql})", parameters)}
+
+
+@pytest.mark.parametrize("words", ["offer letter", "Montag", "bergstrom", "anna posten", "lebenslauf", "montag anna"])
+def test_an_email_is_found_by_its_subject_text_people_and_files(words: str) -> None:
+    search.rebuild()
+    acme, other = accounts.add_company("Acme"), accounts.add_company("Other")
+    body = email(acme, "Wir sehen uns am Montag", subject="Offer letter")
+    assert search.behind() == 1
+    assert search.catch_up() == 1
+    assert search.behind() == 0
+    assert found(acme, words) == {body.pk}
+    assert found(other, words) == set()
+
+
+def test_emails_that_were_deleted_meanwhile_do_not_end_the_indexing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "BATCH", 3)
+    search.rebuild()
+    acme = accounts.add_company("Acme")
+    bodies = [email(acme, f"number{number}") for number in range(10)]
+    Body.objects.filter(pk__in=[body.pk for body in bodies[:4]]).delete()
+    search.catch_up()
+    assert search.behind() == 0
+    assert found(acme, "number9") == {bodies[9].pk}
+    assert found(acme, "number0") == set()
+    assert not ToIndex.objects.exists()
+
+
+def test_a_few_wait_until_there_are_more() -> None:
+    search.rebuild()
+    body = email(accounts.add_company("Acme"), "Montag")
+    assert search.catch_up(at_least=2) == 0
+    assert search.behind() == 1
+    assert search.catch_up() == 1
+    assert found(body.message.company, "Montag") == {body.pk}
