@@ -10,11 +10,11 @@ the provider reads; the engine stores it in the transaction that stored the item
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, Self, runtime_checkable
 
 from threadline.domain.folders import Role
 
@@ -29,7 +29,7 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where and how to sign in."""
+    """Where and how to sign in. Of Graph: the address of its host, and the name of the sign-in."""
 
     host: str
     port: int
@@ -46,12 +46,20 @@ class TokenSource(Protocol):
         """An OAuth access token, or None where the account signs in with a password."""
         ...
 
+    def renewed(self, rejected: str, claims: str = "") -> str:
+        """An access token other than the one that the provider has just rejected.
+
+        `claims` is what the provider wants of it, in its own words (Microsoft: continuous access evaluation). Raises
+        what the sign-in says: NeedsUser where no other is to be had.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who the provider says we are: compared when a mailbox is connected again."""
 
-    subject: str  # IMAP: host and login name, lower-cased host
+    subject: str  # IMAP: host and login name, lower-cased host; Graph: the account's object id
     address: str
 
 
@@ -71,7 +79,7 @@ class RemoteItem:
     """A message in a listing: enough to plan its fetch."""
 
     remote_id: str
-    size: int  # bytes of the whole message (RFC822.SIZE); 0 when unknown
+    size: int  # bytes of the whole message (RFC822.SIZE); 0 when unknown: Graph tells none before it is fetched
     received_at: datetime | None  # the provider's time, aware, UTC (IMAP: INTERNALDATE)
     flags: frozenset[str] = frozenset()  # lower-cased, e.g. "\\seen"
 
@@ -89,7 +97,7 @@ class ChangePage:
     flags: tuple[tuple[str, frozenset[str]], ...] = ()  # (remote_id, flags) of messages already held
     gone: tuple[str, ...] = ()  # ids held before that this listing did not show: candidates, not facts (I3)
     total: int | None = None  # messages in the folder when the listing began
-    listed_up_to: str = ""  # ids below this were covered by the listing (IMAP: UIDNEXT at its start)
+    listed_up_to: str = ""  # how far the listing reached, for `domain.coverage` (IMAP: UIDNEXT; else: when it began)
     cursor: str | None = None
     last: bool = False
 
@@ -133,7 +141,7 @@ class TextPart:
 class PartInfo:
     """A leaf of a large message's structure (RFC 9051 section 7.5.2), for attachments."""
 
-    part: str
+    part: str  # the section number, or what the provider calls it; handed back to `stream_part` as it is
     content_type: str  # lower-cased type/subtype
     name: str  # decoded file name, "" when none
     size: int  # encoded bytes
@@ -162,6 +170,10 @@ class Query:
     until: datetime | None = None
 
 
+# The ids of a folder's generation that need not be looked at, since it is known what they are.
+Besides = Callable[["RemoteFolder", str], Container[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A message found on the live server, with the headers that a verdict needs."""
@@ -170,7 +182,7 @@ class Found:
     generation: str
     item: RemoteItem
     header: bytes
-    listed_up_to: str  # UIDNEXT of the folder when it was looked at
+    listed_up_to: str  # as of a listing made when it was looked at; "" when unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +194,10 @@ class FolderMark:
 
 
 class Session(Protocol):
-    """An open mailbox. Not thread-safe; close it, or use it as a context manager."""
+    """An open mailbox. Not thread-safe; close it, or use it as a context manager.
+
+    One of `TellsArrivals` and `TellsPlaces` is beside it: by that it is told where a message went that left its folder.
+    """
 
     def identity(self) -> Identity: ...
 
@@ -208,19 +223,13 @@ class Session(Protocol):
         """Header blocks by id, for matching without bodies. Ids that do not exist are left out."""
         ...
 
-    def marks(self, folders: Sequence[RemoteFolder]) -> dict[str, FolderMark]:
-        """The marks of folders by their remote name, without opening them; one that cannot be looked at is left out."""
-        ...
+    def find(
+        self, query: Query, *, folders: Sequence[RemoteFolder] = (), besides: Besides | None = None
+    ) -> Iterator[Found]:
+        """Every message that matches, in all selectable folders (or in `folders`), but for the ids `besides` names.
 
-    def arrivals(self, folder: RemoteFolder, generation: str, since: str) -> Iterator[tuple[RemoteItem, bytes]]:
-        """What arrived from the mark `since` on, oldest first, each with its header fields Message-ID, From and Date.
-
-        "" is the beginning. Raises CursorLost on another generation.
+        Lazily, so that who has seen enough stops, and the rest is not fetched.
         """
-        ...
-
-    def find(self, query: Query, *, folders: Sequence[RemoteFolder] = ()) -> Iterator[Found]:
-        """Every message that matches, in all selectable folders (or in `folders`)."""
         ...
 
     def stream_raw(self, folder: RemoteFolder, generation: str, remote_id: str) -> Iterator[bytes]:
@@ -233,7 +242,7 @@ class Session(Protocol):
 
     def close(self) -> None: ...
 
-    def __enter__(self) -> Session: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(self, *args: object) -> None: ...
 
@@ -245,3 +254,54 @@ class FolderIds:
     generation: str
     ids: frozenset[str]
     listed_up_to: str
+
+
+HEADINGS = frozenset(
+    {
+        *("from", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to", "references"),
+        *("content-type", "x-failed-recipients", "auto-submitted", "precedence", "x-autoreply", "x-autorespond"),
+        *("list-id", "list-unsubscribe"),
+    }
+)
+"""The header fields by which an email is listed, placed and linked."""
+
+
+@runtime_checkable
+class TellsHeadings(Protocol):
+    """Beside a Session, where the headings of many messages are had at a small part of the cost of the messages."""
+
+    def headings(
+        self, folder: RemoteFolder, generation: str, items: Sequence[RemoteItem]
+    ) -> Iterator[tuple[RemoteItem, bytes]]:
+        """The header fields of `HEADINGS`, as a block, by item. What does not exist, or is not told, is left out."""
+        ...
+
+
+@runtime_checkable
+class TellsArrivals(Protocol):
+    """Beside a Session, where an id is of one folder only: what arrived in which folder since when."""
+
+    def marks(self, folders: Sequence[RemoteFolder]) -> dict[str, FolderMark]:
+        """The marks of folders by their remote name, without opening them; one that cannot be looked at is left out."""
+        ...
+
+    def arrivals(self, folder: RemoteFolder, generation: str, since: str) -> Iterator[tuple[RemoteItem, bytes]]:
+        """What arrived from the mark `since` on, oldest first, each with its header fields Message-ID, From and Date.
+
+        "" is the beginning. Raises CursorLost on another generation.
+        """
+        ...
+
+
+@runtime_checkable
+class MarkedSession(Session, TellsArrivals, Protocol):
+    """A session that tells arrivals."""
+
+
+@runtime_checkable
+class TellsPlaces(Protocol):
+    """Beside a Session, where a message keeps its id when it is filed: in which folder an id is now."""
+
+    def places(self, remote_ids: Sequence[str]) -> dict[str, str]:
+        """The remote name of the folder by id; ids of messages that do not exist any more are left out."""
+        ...

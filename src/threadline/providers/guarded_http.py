@@ -3,14 +3,19 @@
 It connects only to what `threadline.providers.network` permits, checks every redirect in the same way, never
 follows one from https to http, holds no more than `max_bytes` of an answer and gives up when `timeout` seconds are
 over, however slowly the other side drips. It looks at no proxy or netrc of the machine.
+
+A request may bring limits of its own in its extensions: `SECONDS` for the whole of it, `MOST` bytes of its answer.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
@@ -22,6 +27,8 @@ from threadline.providers.network import Resolver, connect_guarded, system_resol
 
 MAX_BYTES = 256 * 1024
 MAX_REDIRECTS = 3
+SECONDS = "threadline.seconds"
+MOST = "threadline.most"
 _DEADLINE = "threadline.deadline"
 _PROTECTED = "threadline.protected"
 
@@ -34,14 +41,16 @@ def guarded_client(
     tls: ssl.SSLContext | None = None,
     max_bytes: int = MAX_BYTES,
     max_redirects: int = MAX_REDIRECTS,
+    keep: int = 0,
 ) -> httpx.Client:
     """A client that raises ProviderError for what the network does and httpx.HTTPError for bad redirects.
 
     `timeout` is for one request as a whole: name, connection, redirects and body. The certificate is verified
-    against the machine's authorities unless `tls` says otherwise.
+    against the machine's authorities unless `tls` says otherwise. `keep`: how many connections stay open for the
+    requests after them.
     """
     return httpx.Client(
-        transport=_GuardedTransport(allow, timeout, resolver, tls or ssl.create_default_context(), max_bytes),
+        transport=_GuardedTransport(allow, timeout, resolver, tls or ssl.create_default_context(), max_bytes, keep),
         follow_redirects=True,
         max_redirects=max_redirects,
         trust_env=False,
@@ -51,48 +60,82 @@ def guarded_client(
 
 class _GuardedTransport(httpx.BaseTransport):
     def __init__(
-        self, allow: frozenset[str], seconds: float, resolver: Resolver, tls: ssl.SSLContext, max_bytes: int
+        self, allow: frozenset[str], seconds: float, resolver: Resolver, tls: ssl.SSLContext, max_bytes: int, keep: int
     ) -> None:
         self._seconds = seconds
         self._max_bytes = max_bytes
-        # No connection is kept, so each request's deadline is that of its connection.
         self._pool = httpcore.ConnectionPool(
-            ssl_context=tls, max_keepalive_connections=0, network_backend=_GuardedBackend(allow, resolver)
+            ssl_context=tls, max_keepalive_connections=keep, network_backend=_GuardedBackend(allow, resolver)
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.raw_host.decode("ascii")
+        seconds: float = request.extensions.get(SECONDS, self._seconds)
         # httpx hands the extensions of a request on to the redirects it follows.
-        deadline: float = request.extensions.setdefault(_DEADLINE, time.monotonic() + self._seconds)
+        deadline: float = request.extensions.setdefault(_DEADLINE, time.monotonic() + seconds)
         protected: bool = request.extensions.setdefault(_PROTECTED, request.url.scheme == "https")
         if protected and request.url.scheme != "https":
             raise Transient(f"{host} was to be asked without encryption, which we do not follow.")
         left = max(deadline - time.monotonic(), 0.001)
-        try:
+        with _until(deadline), _meaning(host):
             answer = self._pool.handle_request(_to_core(request, left))
-            try:
-                body = self._read(answer, host)
-            finally:
-                answer.close()
-        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-            raise Transient(f"{host} did not answer as a web server does.", answer=str(error)) from error
-        except httpcore.TimeoutException as error:
-            raise _silent(host) from error
-        return httpx.Response(answer.status, headers=answer.headers, content=body)
-
-    def _read(self, answer: httpcore.Response, host: str) -> bytes:
-        # A compressed answer could unfold to any size; we asked for none.
-        if any(name.lower() == b"content-encoding" and value != b"identity" for name, value in answer.headers):
-            raise Transient(f"{host} sent a compressed answer, which was not asked for.")
-        body = bytearray()
-        for chunk in answer.iter_stream():
-            body += chunk
-            if len(body) > self._max_bytes:
-                raise Transient(f"{host} sent more than {self._max_bytes // 1024} kB, so we stopped reading.")
-        return bytes(body)
+        most: int = request.extensions.get(MOST, self._max_bytes)
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer, host, deadline, most))
 
     def close(self) -> None:
         self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of an answer as it comes, within the limits of its request."""
+
+    def __init__(self, answer: httpcore.Response, host: str, deadline: float, most: int) -> None:
+        self._answer = answer
+        self._host = host
+        self._deadline = deadline
+        self._most = most
+
+    def __iter__(self) -> Iterator[bytes]:
+        # A compressed answer could unfold to any size; we asked for none.
+        for name, value in self._answer.headers:
+            if name.lower() == b"content-encoding" and value != b"identity":
+                raise Transient(f"{self._host} sent a compressed answer, which was not asked for.")
+        size, chunks = 0, self._answer.iter_stream()
+        while True:
+            with _until(self._deadline), _meaning(self._host):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            size += len(chunk)
+            if size > self._most:
+                raise Transient(f"{self._host} sent more than {self._most // 1024} kB, so we stopped reading.")
+            yield chunk
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+_due = threading.local()  # the deadline of the request that this thread is at: a connection may serve several
+
+
+@contextmanager
+def _until(deadline: float) -> Iterator[None]:
+    before = getattr(_due, "deadline", None)
+    _due.deadline = deadline
+    try:
+        yield
+    finally:
+        _due.deadline = before
+
+
+@contextmanager
+def _meaning(host: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+        raise Transient(f"{host} did not answer as a web server does.", answer=str(error)) from error
+    except httpcore.TimeoutException as error:
+        raise _silent(host) from error
 
 
 def _to_core(request: httpx.Request, seconds: float) -> httpcore.Request:
@@ -123,22 +166,19 @@ class _GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002  the signature is httpcore's
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        seconds = timeout or 0.0
-        deadline = time.monotonic() + seconds
-        sock = connect_guarded(host, port, allow=self._allow, timeout=seconds, resolver=self._resolver)
-        return _DeadlineStream(sock, host, deadline)
+        sock = connect_guarded(host, port, allow=self._allow, timeout=timeout or 0.0, resolver=self._resolver)
+        return _DeadlineStream(sock, host)
 
 
 class _DeadlineStream(httpcore.NetworkStream):
-    """A connection on which every operation ends at one moment, instead of each having its own time-out."""
+    """A connection on which all operations of a request end at one moment, instead of each having its own time-out."""
 
-    def __init__(self, sock: socket.socket, host: str, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, host: str) -> None:
         self._sock = sock
         self._host = host
-        self._deadline = deadline
 
     def _arm(self) -> None:
-        left = self._deadline - time.monotonic()
+        left = _due.deadline - time.monotonic()
         if left <= 0:
             raise _silent(self._host)
         self._sock.settimeout(left)
@@ -178,6 +218,10 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":  # of an idle connection: the other side has closed it
+            polled = select.poll()
+            polled.register(self._sock, select.POLLIN)
+            return bool(polled.poll(0))
         return self._sock if info == "ssl_object" and isinstance(self._sock, ssl.SSLSocket) else None
 
 

@@ -1,4 +1,4 @@
-"""Which provider speaks for which kind of mailbox. Adding one means adding its folder and a line here."""
+"""Which provider speaks for which kind of mailbox. Adding one means adding its folder and its lines here."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from functools import partial
 
 from threadline.domain.errors import AppMisconfigured
 from threadline.providers.contract import ServerSettings, Session, TokenSource
-from threadline.providers.imap.probe import ProbeStep
 from threadline.providers.imap.probe import probe as probe_imap
 from threadline.providers.imap.session import TIMEOUT
 from threadline.providers.imap.session import open_session as open_imap
 from threadline.providers.network import resolve_guarded
+from threadline.providers.probing import ProbeStep
 
 USUAL_TIMEOUT = TIMEOUT  # seconds for one answer
 Opener = Callable[[ServerSettings, TokenSource, frozenset[str], float, float | None], Session]
+Prober = Callable[[ServerSettings, TokenSource, frozenset[str]], list[ProbeStep]]
 
 
 def _imap(
@@ -24,7 +25,26 @@ def _imap(
     return open_imap(settings, tokens, resolve=resolve, timeout=timeout, patience=patience)
 
 
-OPENERS: Mapping[str, Opener] = {"imap": _imap}
+def _probe_imap(settings: ServerSettings, tokens: TokenSource, allow: frozenset[str]) -> list[ProbeStep]:
+    return probe_imap(settings, tokens, resolve=partial(resolve_guarded, allow=allow))
+
+
+def _graph(
+    settings: ServerSettings, tokens: TokenSource, allow: frozenset[str], timeout: float, patience: float | None
+) -> Session:
+    from threadline.providers.graph.session import open_session as open_graph  # noqa: PLC0415  brings HTTP
+
+    return open_graph(settings, tokens, allow=allow, timeout=timeout, patience=patience)
+
+
+def _probe_graph(settings: ServerSettings, tokens: TokenSource, allow: frozenset[str]) -> list[ProbeStep]:
+    from threadline.providers.graph.probe import probe as probe_graph  # noqa: PLC0415  brings HTTP
+
+    return probe_graph(settings, tokens, allow=allow)
+
+
+OPENERS: Mapping[str, Opener] = {"imap": _imap, "graph": _graph}
+PROBERS: Mapping[str, Prober] = {"imap": _probe_imap, "graph": _probe_graph}
 
 
 def open_session(
@@ -49,6 +69,7 @@ def open_session(
 
 def probe(provider: str, settings: ServerSettings, tokens: TokenSource, *, allow: frozenset[str]) -> list[ProbeStep]:
     """The steps of reaching a mailbox, up to the first that fails."""
-    if provider != "imap":
+    prober = PROBERS.get(provider)
+    if prober is None:
         raise AppMisconfigured(f"This version of Threadline cannot check {provider} mailboxes.")
-    return probe_imap(settings, tokens, resolve=lambda host, port: resolve_guarded(host, port, allow=allow))
+    return prober(settings, tokens, allow)

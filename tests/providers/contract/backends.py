@@ -8,17 +8,62 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from tests.providers.contract.graph_backend import OWNER, GraphBackend
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery, FolderSnapshot, encode_folder, quoted
-from tests.servers.pymap import PymapServer
+from threadline.domain.causes import Cause
 from threadline.providers.contract import Security, ServerSettings, Session
 from threadline.providers.imap import open_session
 
-OWNER = "anna@acme.test"
 PASSWORD = "correct horse"
+
+
+class Backend(Protocol):
+    """The levers that every provider's world has. Folders are named by their path; the Inbox is "INBOX"."""
+
+    inbox_name: str  # as a person reads it
+    refusal_cause: Cause  # of a sign-in that is refused
+
+    def open(self) -> Session: ...
+
+    def open_refused(self) -> Session:
+        """Open with what is not accepted any more."""
+        ...
+
+    def secrets(self) -> tuple[str, ...]:
+        """What the provider must never repeat."""
+        ...
+
+    def deliver(self, *raws: bytes, folder: str = "INBOX") -> None: ...
+
+    def let_time_pass(self) -> None:
+        """So long that an email delivered now is told from one delivered before."""
+        ...
+
+    def ids(self, folder: str = "INBOX") -> list[str]:
+        """The ids of a folder, the oldest first."""
+        ...
+
+    def gone_id(self) -> str:
+        """An id of a message that does not exist."""
+        ...
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything in the mailbox that somebody could change."""
+        ...
+
+    def flag(self, key: str, flag: str, folder: str = "INBOX") -> None: ...
+
+    def remove(self, *keys: str, folder: str = "INBOX") -> None: ...
+
+    def move(self, key: str, to: str, folder: str = "INBOX") -> None: ...
+
+    def raw(self, key: str, folder: str = "INBOX") -> bytes:
+        """The message as another client gets it."""
+        ...
 
 
 class Server(Protocol):
@@ -49,9 +94,15 @@ class Secrets:
     def access_token(self) -> str | None:
         return self._token
 
+    def renewed(self, rejected: str, claims: str = "") -> str:
+        raise AssertionError(f"nobody renews this ({len(rejected)}, {claims})")
+
 
 class ImapBackend:
     """An IMAP server with one account."""
+
+    inbox_name = "INBOX"
+    refusal_cause = Cause.CREDENTIALS_REJECTED
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -62,6 +113,21 @@ class ImapBackend:
 
     def open(self, password: str = PASSWORD) -> Session:
         return open_session(self.settings(), Secrets(password), timeout=20)
+
+    def open_refused(self) -> Session:
+        return self.open("wrong")
+
+    def secrets(self) -> tuple[str, ...]:
+        return (PASSWORD, "wrong")
+
+    def let_time_pass(self) -> None:
+        """Ids rise."""
+
+    def ids(self, folder: str = "INBOX") -> list[str]:
+        return [str(uid) for uid in sorted(self.snapshot()[folder].messages)]
+
+    def gone_id(self) -> str:
+        return "7777"
 
     def deliver(self, *raws: bytes, folder: str = "INBOX") -> None:
         self.server.deliver_many(OWNER, [Delivery(raw, folder, (), None) for raw in raws])
@@ -125,15 +191,17 @@ _ANNOUNCED = {
     "dovecot as Gmail": "IMAP4rev1 SASL-IR ID ENABLE IDLE UIDPLUS CHILDREN CONDSTORE ESEARCH LITERAL- SPECIAL-USE MOVE",
     "dovecot as Courier": "IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=REFERENCES SORT IDLE MOVE",
 }
-BACKENDS = {**dict.fromkeys(_ANNOUNCED, "dovecot"), "pymap": "pymap"}  # name -> the server it needs
+NUMBERED = {**dict.fromkeys(_ANNOUNCED, "dovecot"), "pymap": "pymap"}  # name -> the server it needs
+BACKENDS = {**NUMBERED, "graph": None}
 
 
 @contextlib.contextmanager
-def start(name: str) -> Iterator[ImapBackend]:
-    """Starts a backend by its name."""
-    if name == "pymap":
-        with PymapServer() as pymap:
-            yield ImapBackend(pymap)
+def start(name: str, running: Callable[[str], Any]) -> Iterator[ImapBackend | GraphBackend]:
+    """A backend by its name; `running` gives a server that many tests share, by the name of its fixture."""
+    if name == "graph":
+        yield GraphBackend(running("microsoft"))
+    elif name == "pymap":
+        yield ImapBackend(running("pymap_server"))
     else:
         with Dovecot(capability=_ANNOUNCED[name]) as dovecot:
             yield DovecotBackend(dovecot)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threadline.providers.address import split_address
 from threadline.providers.detection import check_address, detect
-from threadline.providers.detection.address import split_address
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,10 @@ def test_a_certificate_for_another_name_is_refused(world: World) -> None:
 
 
 def test_an_answer_that_is_not_http_is_said(world: World) -> None:
-    world.publish(HOME, lambda handler: handler.wfile.write(b"220 mail ESMTP\r\n" * 20) and None)
+    def greet(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"220 mail ESMTP\r\n" * 20)
+
+    world.publish(HOME, greet)
     with pytest.raises(Transient, match="as a web server does"):
         get(world)
 

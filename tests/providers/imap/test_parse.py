@@ -118,6 +118,13 @@ class TestFolders:
 
 
 class TestMessages:
+    @pytest.mark.parametrize("date", ["17-Jul-1996 02:44:25 -0700", " 1-Jan-0000 00:00:00 +0000"])
+    @pytest.mark.parametrize("flags", ["", "\\Seen \\Recent", "\\FLAGGED $Label1"])
+    def test_the_usual_listing_reads_as_one_in_any_other_order(self, flags: str, date: str) -> None:
+        usual = f'* 12 FETCH (UID 31 FLAGS ({flags}) INTERNALDATE "{date}" RFC822.SIZE 4286)'
+        other = f'* 12 FETCH (RFC822.SIZE 4286 INTERNALDATE "{date}" FLAGS ({flags}) UID 31)'
+        assert fetched(usual.encode()) == fetched(other.encode())
+
     def test_gmails_listing(self) -> None:
         found = fetched(
             b"* 1 FETCH (X-GM-MSGID 1278455344230334865 UID 4391 RFC822.SIZE 8743 "

@@ -19,9 +19,10 @@ from tests.servers.dovecot import Dovecot
 from threadline.domain.causes import Cause
 from threadline.domain.errors import NeedsUser, ProviderError, Transient
 from threadline.providers.contract import Security, ServerSettings
-from threadline.providers.imap import Step, open_session, probe
+from threadline.providers.imap import open_session, probe
 from threadline.providers.imap.channel import Channel
 from threadline.providers.network import Endpoint
+from threadline.providers.probing import Step
 
 OWNER = "anna@acme.test"
 

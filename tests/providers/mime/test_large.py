@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
-from threadline.domain.messages import MessageKind
+from threadline.domain.messages import MessageKind, ParsedMessage
 from threadline.providers.contract import Content, PartInfo, RemoteItem, TextPart
 from threadline.providers.mime import defects
 from threadline.providers.mime.parse import parse
+from threadline.providers.mime.pool import Parser
 
 HEADER = (
     b"From: Jane <jane@example.org>\r\nTo: rec@agency.example\r\nSubject: CV\r\nMessage-ID: <l@example.org>\r\n"
@@ -72,3 +73,21 @@ def test_texts_listed_in_the_structure_too_are_no_attachments() -> None:
 def test_a_negative_size_from_the_server_is_none() -> None:
     broken = replace(PARTS.structure[0], size=-1)
     assert parse(replace(PARTS, structure=(broken,))).attachments[0].size == 0
+
+
+def test_a_multipart_in_which_the_server_found_no_parts_is_said_not_to_be_read() -> None:
+    """For it Dovecot describes an empty text part that has not even a header."""
+    nothing = TextPart("1", b"", b"")
+    lost = Content(replace(ITEM, size=200_000), HEADER, whole=False, parts=(nothing,))
+    with Parser() as parser:
+        [through_the_child] = parser.parse_many([lost])
+    for message in (parse(lost), through_the_child):
+        assert isinstance(message, ParsedMessage)
+        assert (message.complete, message.defects, message.text) == (False, (defects.PARTS_UNKNOWN,), "")
+
+
+def test_an_empty_multipart_beside_a_large_attachment_hides_nothing() -> None:
+    nothing = TextPart("1.1", b"", b"")
+    item = replace(ITEM, size=len(HEADER) + len(PDF) + len(PDF_BODY) + 200)
+    message = parse(replace(PARTS, item=item, parts=(nothing,)))
+    assert (message.complete, message.defects) == (True, ())

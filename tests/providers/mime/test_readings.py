@@ -22,6 +22,7 @@ from threadline.providers.mime import defects, first
 from threadline.providers.mime.block import header_block
 from threadline.providers.mime.extract import extract_part
 from threadline.providers.mime.parse import headers_only, parse, second_reading
+from threadline.providers.mime.pool import Parser
 
 HEADER = b"From: A <a@example.org>\r\nTo: b@example.org\r\nSubject: s\r\nMessage-ID: <m@example.org>\r\n"
 
@@ -185,6 +186,46 @@ def test_mail_made_to_explode_is_read_in_bounded_time_and_says_what_was_cut(name
     assert time.process_time() - started < 5
     assert defect in message.defects
     assert message.message_id == "m@example.org" or defect == defects.HEADER_CUT
+
+
+def crowded(levels: int) -> bytes:
+    """Nested multiparts without the empty line after the header of each: what opens a part stands in a header."""
+    opened = b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n" % (level, level + 1) for level in range(levels - 1)
+    )
+    innermost = b"--b%d\r\nContent-Type: text/plain\r\n\r\ndeep\r\n" % (levels - 1)
+    return HEADER + b"Content-Type: multipart/mixed; boundary=b0\r\n\r\n" + opened + innermost
+
+
+@pytest.mark.parametrize("levels", [60, 120, 300, 3_000])
+def test_nested_multiparts_are_never_read_as_an_empty_message_without_a_word(levels: int) -> None:
+    for raw, defect, text in (
+        (nested(levels), defects.TOO_DEEP, "--b50"),
+        (crowded(levels), defects.PARTS_IN_HEADER, "deep"),
+    ):
+        message = parse(whole(raw))
+        assert (message.complete, message.defects) == (False, (defect,))
+        assert message.text.startswith(text)
+        with Parser() as parser:
+            assert parser.parse_many([whole(raw)]) == [message]
+
+
+@pytest.mark.parametrize("outer", [1, 2, 15])
+def test_a_doubt_about_an_inner_part_outlives_the_parts_around_it(outer: int) -> None:
+    """The compiled parser takes a multipart whose boundary never occurs for one that is empty."""
+    opened = b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (level, level + 1) for level in range(outer)
+    )
+    raw = HEADER + b"Content-Type: multipart/mixed; boundary=b0\r\n\r\n" + opened + b"Hello\r\n"
+    assert first.read_body(raw) is None
+    message = parse(whole(raw))
+    assert (message.text, message.defects) == ("Hello\n", (defects.STRUCTURE,))
+
+
+def test_a_digest_within_a_message_holds_messages() -> None:
+    inner = b"--c\r\n\r\nSubject: one\r\n\r\nHello\r\n--c--\r\n"
+    message = parse(whole(BODY + b"--b\r\nContent-Type: multipart/digest; boundary=c\r\n\r\n" + inner + b"--b--\r\n"))
+    assert [one.content_type for one in message.attachments] == ["message/rfc822"]
 
 
 def test_the_header_alone_gives_what_a_verdict_needs() -> None:

@@ -1,6 +1,6 @@
 """Finding the mail server of an address, and saying what was tried on the way."""
 
-from threadline.providers.detection.address import check_address
+from threadline.providers.address import check_address
 from threadline.providers.detection.detect import detect
 from threadline.providers.detection.inquiry import Means
 from threadline.providers.detection.result import Detection, DetectionStep, Outcome, Source

@@ -12,9 +12,9 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from threadline.providers.address import check_address, split_address
 from threadline.providers.contract import Security, ServerSettings
 from threadline.providers.detection import records, sources
-from threadline.providers.detection.address import check_address, split_address
 from threadline.providers.detection.inquiry import Inquiry, Means
 from threadline.providers.detection.result import Detection, DetectionStep, Finding, Outcome, Source
 from threadline.providers.network import in_background

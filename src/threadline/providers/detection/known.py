@@ -20,7 +20,7 @@ GOOGLE_HINT = (
 )
 MICROSOFT_HINT = (
     "This mailbox is with Microsoft, which no longer accepts passwords from other programs, not even app passwords: "
-    "it only takes its own sign-in, which this version of Threadline does not offer yet. If your mail is in "
+    "it only takes its own sign-in, in a browser. If your mail is in "
     "truth kept on a server of your own, enter that server yourself."
 )
 _YAHOO_HINT = (
@@ -190,6 +190,12 @@ def by_domain(domain: str) -> MailHost | None:
     if domain.endswith(".onmicrosoft.com"):  # every Microsoft 365 tenant has one (ISPDB office365.com)
         return _BY_DOMAIN["office365.com"]
     return _BY_DOMAIN.get(domain)
+
+
+def is_personal_microsoft(domain: str) -> bool:
+    """Whether addresses of this domain are personal Microsoft accounts, which no organisation has."""
+    host = _BY_DOMAIN.get(domain)
+    return host is not None and host.name == "Outlook.com"
 
 
 def by_exchanger(name: str) -> MailHost | None:

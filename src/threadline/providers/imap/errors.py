@@ -97,7 +97,7 @@ ROWS: tuple[Row, ...] = (
         example="NO [UNAVAILABLE] IMAP access is disabled for your domain.", source="Google Workspace",
     ),
     Row(
-        NeedsAdmin, Cause.IMAP_DISABLED, "IMAP is switched off for this mailbox.",
+        NeedsAdmin, Cause.IMAP_DISABLED, "IMAP is likely switched off for this mailbox.",
         text=r"(?:yet to enable imap|not enabled for imap|imap (?:access |use |service )?is (?:disabled|not enabled)"
         r"|imap access (?:is )?(?:disabled|denied|not allowed)|enable imap)",
         phase=Phase.SIGN_IN, certain=False,
@@ -117,12 +117,12 @@ ROWS: tuple[Row, ...] = (
         example="NO Account is temporarily unavailable", source="Arcor, TalkTalk",
     ),
     Row(
-        AccountGone, Cause.ACCOUNT_GONE, "The mail server says that this account does not exist any more.",
+        AccountGone, Cause.ACCOUNT_GONE, "Likely this account does not exist any more.",
         text=r"account (?:has been |is |was )?(?:deleted|closed|terminated|deactivated)|no such (?:user|account|mailbox user)",
         phase=Phase.SIGN_IN, certain=False, example="NO Account has been closed", source="derived",
     ),
     Row(
-        NeedsAdmin, Cause.ACCESS_BLOCKED, "The mail server blocks the access to this mailbox.",
+        NeedsAdmin, Cause.ACCESS_BLOCKED, "The mail server likely blocks the access to this mailbox.",
         text=r"account (?:has been |is |was )?(?:blocked|disabled|suspended|locked)|access (?:has been )?blocked|"
         r"blocked by (?:the )?administrator|policy",
         phase=Phase.SIGN_IN, certain=False, example="NO Your account has been blocked", source="derived",

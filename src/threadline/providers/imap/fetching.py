@@ -216,12 +216,14 @@ def _text_items(shape: structure.Structure, texts: Sequence[PartInfo]) -> bytes:
 
 
 def _text_parts(found: Fetched, header: bytes, shape: structure.Structure) -> tuple[TextPart, ...] | None:
-    """The text parts of an answer; None when one is missing (seen on Yandex)."""
+    """The text parts of an answer; None when one is missing (seen on Yandex), or stands for parts not found."""
     parts: list[TextPart] = []
     for leaf in _affordable(shape):
         body = found.sections.get(leaf.part)
         mime = found.sections.get(f"{leaf.part}.MIME") if shape.multipart else header
         if not isinstance(body, bytes) or not isinstance(mime, bytes) or (not body and leaf.size):
+            return None
+        if not body and not mime:  # how Dovecot describes a multipart in which it finds no parts
             return None
         cut = len(body) == PART_CAP and leaf.size != PART_CAP
         parts.append(TextPart(leaf.part, mime, body, truncated=cut))

@@ -6,32 +6,28 @@ encodings each in its own way. So dates are asked for a day wider, and what come
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import BytesHeaderParser
-from email.utils import getaddresses, parsedate_to_datetime
+from datetime import UTC, timedelta
 
 from threadline.domain.causes import Cause
 from threadline.domain.errors import NeedsAdmin, ProviderError
 from threadline.domain.folders import Role
-from threadline.providers.contract import Found, Query, RemoteFolder, RemoteItem
+from threadline.providers.contract import HEADINGS, Besides, Found, Query, RemoteFolder, RemoteItem
 from threadline.providers.imap import uids
 from threadline.providers.imap.channel import Literal, Part, Refused
 from threadline.providers.imap.commands import astring, search_date
 from threadline.providers.imap.desk import Asked, Desk, Snapshot, remote_item
 from threadline.providers.imap.signin import refusal
+from threadline.providers.querying import matches
 
 _DAY = timedelta(days=1)
-_PEOPLE = ("From", "To", "Cc", "Bcc")
 HEADER_ITEMS = b"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER])"
 _AT_ONCE = 100
+_HEADING_ITEMS = b"(UID BODY.PEEK[HEADER.FIELDS (%s)])" % " ".join(sorted(HEADINGS)).upper().encode()
+_HEADINGS_AT_ONCE = 500
 
 
-def find(desk: Desk, query: Query, folders: Sequence[RemoteFolder]) -> Iterator[Found]:
+def find(desk: Desk, query: Query, folders: Sequence[RemoteFolder], besides: Besides | None = None) -> Iterator[Found]:
     """Every message that matches, in the folders given, the likeliest first."""
     criteria = _criteria(query)
     for folder in sorted(folders, key=_likeliness):
@@ -47,7 +43,8 @@ def find(desk: Desk, query: Query, folders: Sequence[RemoteFolder]) -> Iterator[
         if not snapshot.exists:
             continue
         found = _search(desk, criteria, ascii_only=_criteria(query, ascii_only=True))
-        ids = list(uids.each(found, newest_first=True))
+        known = besides(folder, snapshot.generation) if besides else ()
+        ids = [uid for uid in uids.each(found, newest_first=True) if str(uid) not in known]
         for item, header in headers(desk, folder.remote_name, snapshot.generation, ids):
             if matches(query, item, header):
                 yield Found(folder, snapshot.generation, item, header, listed_up_to(snapshot))
@@ -64,6 +61,20 @@ def headers(desk: Desk, name: str, generation: str, ids: Sequence[int]) -> Itera
         if found.uid in wanted and isinstance(header, bytes):
             wanted.remove(found.uid)
             yield remote_item(found), header
+
+
+def headings(desk: Desk, name: str, generation: str, items: Sequence[RemoteItem]) -> Iterator[tuple[RemoteItem, bytes]]:
+    """The header fields of `HEADINGS` by item, each once."""
+    waiting = {int(item.remote_id): item for item in items if item.remote_id.isdecimal()}
+    asking = (
+        Asked(uid_set, _HEADING_ITEMS, some)
+        for uid_set, some in uids.chunks(list(waiting), desk.set_limit, at_most=_HEADINGS_AT_ONCE)
+    )
+    for found in desk.fetched(name, generation, asking):
+        block = next((text for section, text in found.sections.items() if section.startswith("HEADER.FIELDS")), None)
+        item = waiting.pop(found.uid or 0, None) if isinstance(block, bytes) else None
+        if item is not None and isinstance(block, bytes):
+            yield item, block
 
 
 def listed_up_to(snapshot: Snapshot) -> str:
@@ -125,61 +136,3 @@ def _search(desk: Desk, criteria: list[Part], *, ascii_only: list[Part]) -> uids
 def _led(criteria: list[Part], charset: bytes) -> list[Part]:
     first = criteria[0]
     return [charset + first if charset else first.lstrip(), *criteria[1:]] if isinstance(first, bytes) else criteria
-
-
-def matches(query: Query, item: RemoteItem, header: bytes) -> bool:
-    """Whether every field given fits these headers."""
-    message = BytesHeaderParser().parsebytes(header)
-    if query.message_id and _identifier(message.get("Message-ID", "")) != _identifier(query.message_id):
-        return False
-    if query.correspondent and not _corresponds(query.correspondent, message):
-        return False
-    if query.subject and _folded(query.subject) not in _folded(_decoded(message.get("Subject", ""))):
-        return False
-    times = [item.received_at, _date(message)]
-    return any(_within(query, moment) for moment in times) if query.since or query.until else True
-
-
-def _identifier(text: str) -> str:
-    """A Message-ID without brackets, quoting normalised (RFC 5256 section 3); its case counts."""
-    bare = re.sub(r"\s", "", str(text)).strip("<>")
-    local, at, domain = bare.rpartition("@")
-    if at and len(local) > 1 and local[0] == local[-1] == '"':
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
-    return f"{local}{at}{domain}"
-
-
-def _corresponds(wanted: str, message: Message[str, str]) -> bool:
-    fields = [_decoded(value) for name in _PEOPLE for value in message.get_all(name, [])]
-    wanted = wanted.strip().casefold()
-    if "@" in wanted:
-        return any(address.casefold() == wanted for _, address in getaddresses(fields)) or any(
-            re.search(rf"(?<![\w.+-]){re.escape(wanted)}(?![\w.-])", field.casefold()) for field in fields
-        )
-    return any(wanted in field.casefold() for field in fields)
-
-
-def _decoded(value: object) -> str:
-    text = re.sub(r"\r?\n[ \t]*", " ", str(value))
-    try:
-        return str(make_header(decode_header(value if "=?" not in text else text)))  # type: ignore[arg-type]  # typeshed lacks Header
-    except (MessageError, LookupError, ValueError):
-        return text
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
-def _date(message: Message[str, str]) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(str(message.get("Date", "")))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _within(query: Query, moment: datetime | None) -> bool:
-    if moment is None:
-        return False
-    return (query.since is None or moment >= query.since) and (query.until is None or moment <= query.until)

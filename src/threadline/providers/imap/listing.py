@@ -18,7 +18,7 @@ from threadline.providers.imap.desk import Asked, Desk, Snapshot
 from threadline.providers.imap.parse import Fetched
 from threadline.providers.imap.signin import refusal
 
-PAGE = 1_000
+PAGE = 5_000
 FLAGS_PAGE = 5_000
 
 

@@ -157,6 +157,19 @@ class Fetched:
 
 def fetched(data: Data) -> Fetched | None:
     """An answer to FETCH; None when it cannot be read."""
+    plain = _LISTING.match(data.frame.texts[0], data.skip) if len(data.frame.texts) == 1 else None
+    if plain:
+        return Fetched(
+            sequence=data.number or 0,
+            uid=number(plain[1]),
+            flags=_flags(tuple(plain[2].split())),
+            size=number(plain[4]),
+            received_at=internal_date(plain[3].decode("latin-1")),
+        )
+    texts = data.frame.texts
+    whole = _WHOLE.match(texts[0], data.skip) if len(texts) == 2 and texts[1] == b")" else None
+    if whole:
+        return Fetched(data.number or 0, uid=number(whole[1]), sections={"": data.frame.literals[0]})
     values = _values(data)
     if not values or not isinstance(values[0], list):
         return None
@@ -195,6 +208,12 @@ def fetched(data: Data) -> Fetched | None:
     )
 
 
+# A listing, of which there are as many as emails, as most servers write it: in the order in which it was asked for.
+_LISTING = re.compile(
+    rb' ?\(UID (\d{1,10}) FLAGS \(([^()"]*)\) INTERNALDATE "([^"\\]{20,40})" RFC822\.SIZE (\d{1,18})\) ?\Z'
+)
+# So are emails that came whole.
+_WHOLE = re.compile(rb" ?\(UID (\d{1,10}) BODY\[\] \Z")
 _NAMES = frozenset((b"UID", b"FLAGS", b"RFC822.SIZE", b"INTERNALDATE", b"BODYSTRUCTURE", b"MODSEQ"))
 
 

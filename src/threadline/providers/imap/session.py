@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from threadline.providers.contract import (
+    Besides,
     ChangePage,
     Content,
     FetchFailure,
@@ -87,8 +88,13 @@ class ImapSession:
     def headers(
         self, folder: RemoteFolder, generation: str, remote_ids: Sequence[str]
     ) -> Iterator[tuple[RemoteItem, bytes]]:
-        ids = sorted({int(uid) for uid in remote_ids}, reverse=True)
+        ids = sorted({int(uid) for uid in remote_ids if uid.isdecimal()}, reverse=True)
         return finding.headers(self._desk, folder.remote_name, generation, ids)
+
+    def headings(
+        self, folder: RemoteFolder, generation: str, items: Sequence[RemoteItem]
+    ) -> Iterator[tuple[RemoteItem, bytes]]:
+        return finding.headings(self._desk, folder.remote_name, generation, items)
 
     def marks(self, folders: Sequence[RemoteFolder]) -> dict[str, FolderMark]:
         return elsewhere.marks(self._desk, folders)
@@ -96,8 +102,10 @@ class ImapSession:
     def arrivals(self, folder: RemoteFolder, generation: str, since: str) -> Iterator[tuple[RemoteItem, bytes]]:
         return elsewhere.arrivals(self._desk, folder.remote_name, generation, since)
 
-    def find(self, query: Query, *, folders: Sequence[RemoteFolder] = ()) -> Iterator[Found]:
-        return finding.find(self._desk, query, folders or self.folders())
+    def find(
+        self, query: Query, *, folders: Sequence[RemoteFolder] = (), besides: Besides | None = None
+    ) -> Iterator[Found]:
+        return finding.find(self._desk, query, folders or self.folders(), besides)
 
     def stream_raw(self, folder: RemoteFolder, generation: str, remote_id: str) -> Iterator[bytes]:
         return streaming.partials(self._desk, folder.remote_name, generation, int(remote_id), "")

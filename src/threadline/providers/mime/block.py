@@ -25,6 +25,7 @@ class Block:
     fields: list[tuple[str, str]] = field(default_factory=list)
     body: int = 0  # where the body starts
     repaired: bool = False  # a strict parser ends this header elsewhere
+    left_out: bool = False  # lines within the header belong to no field and to no body either
     defects: list[str] = field(default_factory=list)
 
     def first(self, name: str) -> str:
@@ -90,6 +91,7 @@ def read_block(raw: bytes, start: int = 0, stop: int | None = None) -> Block:
             continue
         if junk_at is not None:
             block.defects.append(defects.HEADER_JUNK)
+            block.left_out = True
             junk_at = None
         values.append((found[1].decode("ascii").lower(), [content[found.end() :].strip()]))
         block.repaired = block.repaired or content[found.end(1) : found.end(1) + 1] != b":"

@@ -53,11 +53,12 @@ def decode(data: bytes, label: str) -> tuple[str, bool]:
     """The text, and whether it is what the label promised. Never raises; the text has no NUL and no lone surrogate."""
     name = codec(label) if label else "ascii"
     if data.isascii() and not (name and _SEVEN_BIT.match(name)):
-        return scrub(data.decode("ascii")), True
+        return without_nul(data.decode("ascii")), True
     if name is None or name == "ascii":
-        return scrub(guess(data)), name is not None
+        return without_nul(guess(data)), name is not None
     try:
-        return scrub(data.decode(name).removeprefix("\ufeff")), True
+        text = data.decode(name).removeprefix("\ufeff")
+        return without_nul(text) if name == "utf-8" else scrub(text), True
     except UnicodeError:
         pass
     if name != "utf-8" and not _SEVEN_BIT.match(name):
@@ -66,7 +67,7 @@ def decode(data: bytes, label: str) -> tuple[str, bool]:
         except UnicodeError:
             return scrub(data.decode(name, "replace")), False
     if name == "utf-8":
-        return scrub(guess(data)), False
+        return without_nul(guess(data)), False
     return scrub(data.decode(name, "replace")), False
 
 
@@ -79,10 +80,16 @@ def guess(data: bytes) -> str:
         return data.decode("utf-8" if _UTF8_SEQUENCE.search(data) else "cp1252", "replace")
 
 
+def without_nul(text: str) -> str:
+    """Without NUL, of a text that has no lone surrogates: neither ASCII nor UTF-8 nor Windows-1252 can produce them."""
+    return text.replace("\0", "") if "\0" in text else text
+
+
 def scrub(text: str) -> str:
     """Without what no database takes: NUL and lone surrogates (utf-7 can produce them)."""
-    if "\0" in text:
-        text = text.replace("\0", "")
+    text = without_nul(text)
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -159,7 +159,8 @@ def _digest(text: str, html: str, leaves: list[Node]) -> str:
     """Of what a reader sees. Sizes are those estimated from the encoded form: the same however it was fetched."""
     digest = hashlib.sha256()
     for piece in (text, html):
-        digest.update(_unix_lines(piece).strip().encode("utf-8", "replace"))
+        octets = piece.strip().encode("utf-8", "replace")
+        digest.update(octets.replace(b"\r\n", b"\n") if b"\r" in octets else octets)
         digest.update(b"\0")
     for leaf in leaves:
         size = decoded_size(leaf.encoded_size, leaf.encoding)

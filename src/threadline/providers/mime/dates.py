@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
+from functools import lru_cache
 
 _MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
@@ -81,6 +82,7 @@ def _year(digits: str) -> int:
     return year + 2000 if len(digits) == 2 and year < 50 else year + 1900
 
 
+@lru_cache(maxsize=128)
 def _offset(digits: str) -> timedelta:
     hours, minutes = int(digits[1:3]), int(digits[3:5])
     if hours > 23 or minutes > 59:
@@ -92,4 +94,6 @@ def _moment(year: int, month: int, day: int, clock: tuple[int, int, int], offset
     hour, minute, second = clock
     if hour > 24 or minute > 59 or second > 60:  # 24:00:00 and leap seconds are sent
         raise ValueError("no such time")
+    if hour < 24 and second < 60:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC) - offset
     return datetime(year, month, day, tzinfo=UTC) + timedelta(hours=hour, minutes=minute, seconds=second) - offset

@@ -21,6 +21,7 @@ from fast_mail_parser import (
 )
 
 from threadline.domain.messages import Address
+from threadline.providers.contract import HEADINGS
 from threadline.providers.mime import defects, limits
 from threadline.providers.mime.charsets import decode
 from threadline.providers.mime.header import clean_address, head_of
@@ -33,6 +34,7 @@ _TYPE = re.compile(r"[!-.0-~]{1,60}/[!-.0-~]{1,100}\Z")
 _MOST_WORDS = 2_000
 _REPAIRED_LATER = frozenset({"address-unparseable", "date-unparseable"})
 _READ = ("subject", "from", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references")
+_BLANKS = (" ", "\t")
 _ADDRESSES = ("from", "reply-to", "to", "cc", "bcc")
 # Parentheses: comments, which it drops even where they hold the name. Backslashes: quoted pairs it keeps.
 _DOUBTFUL_ADDRESS = re.compile(r"[(\\;:\[]|=\?|\ufffd")
@@ -50,11 +52,13 @@ def read_head(block: bytes) -> Head | None:
     if any(warning.kind not in _REPAIRED_LATER for warning in mail.warnings):
         return None
     fields: dict[str, list[str]] = {}
-    for name, values in mail.headers.items():
-        if name.endswith((" ", "\t")):  # "Subject : ..." (RFC 5322 section 4.5), unknown to it
+    for written, values in mail.headers.items():
+        if written[-1:] in _BLANKS:  # "Subject : ..." (RFC 5322 section 4.5), unknown to it
             return None
-        fields.setdefault(name.lower(), []).extend(values)
-    if not fields:
+        name = written.lower()
+        if name in HEADINGS:
+            fields[name] = [*fields[name], *values] if name in fields else values
+    if not mail.headers:
         return None
     for name in _READ:
         for value in fields.get(name, ()):
@@ -141,7 +145,8 @@ class _Reader:
                 return None
             node.children.append(read)
         # No boundary, or one that never occurs; and digests, whose parts are messages without saying so.
-        self.doubt = not node.children or content_type == "multipart/digest"
+        if not node.children or content_type == "multipart/digest":
+            self.doubt = True
         return node
 
     def _leaf(self, source: PyLazyMimePart, content_type: str, part: str) -> Node | None:

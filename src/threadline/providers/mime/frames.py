@@ -1,8 +1,8 @@
 """What goes over the pipes between `Parser` and its child: frames of four length bytes and MessagePack.
 
-One frame carries a batch of tasks; the child answers with one frame for each task, in their order, as soon as it is
-done. So the parent knows which message a child died on. Answers are decoded into these types and nothing else: the
-child has read hostile mail and is not trusted.
+One frame carries a batch of tasks; the child answers them in their order, some of them to a frame. Of a batch that a
+child died on, the parent hands out what is left one by one, and so learns on which message it was. Answers are decoded
+into these types and nothing else: the child has read hostile mail and is not trusted.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Parse(msgspec.Struct, tag="parse", frozen=True):
     whole: bool = True
     parts: tuple[TextPart, ...] = ()
     structure: tuple[PartInfo, ...] = ()
+    size: int = 0  # of the whole message, as the server has it
 
 
 class ReadHeader(msgspec.Struct, tag="header", frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from threadline.domain.messages import Address
 from threadline.providers.mime import defects, limits
@@ -45,7 +46,17 @@ def head_of(fields: Fields, addresses: dict[str, tuple[Address, ...]]) -> Head:
 
 def clean_address(name: str, address: str) -> Address:
     """An address with its name in one line."""
+    if len(name) + len(address) <= _REMEMBERED_CHARS:
+        return _remembered(name, address)
+    return _clean(name, address)
+
+
+def _clean(name: str, address: str) -> Address:
     return Address(tidy(name, limits.ADDRESS_NAME_CHARS), tidy(address, limits.ADDRESS_NAME_CHARS))
+
+
+_REMEMBERED_CHARS = 200
+_remembered = lru_cache(maxsize=2048)(_clean)  # the same few correspondents stand in most of a mailbox
 
 
 def _sort(head: Head, fields: Fields) -> None:
@@ -53,7 +64,9 @@ def _sort(head: Head, fields: Fields) -> None:
     report = parameters.get("report-type", "").strip().lower() if value == "multipart/report" else ""
     # X-Failed-Recipients: bounces of Exim and Gmail, which are not always a multipart/report.
     head.bounce = report == "delivery-status" or "x-failed-recipients" in fields
-    submitted = _first(fields, "auto-submitted").partition(";")[0].partition("(")[0].strip().lower()
+    submitted = _first(fields, "auto-submitted")
+    if submitted:
+        submitted = submitted.partition(";")[0].partition("(")[0].strip().lower()
     precedence = _first(fields, "precedence").strip().lower()
     head.automatic = (
         submitted not in {"", "no"}
@@ -66,8 +79,12 @@ def _sort(head: Head, fields: Fields) -> None:
 
 
 def _first(fields: Fields, name: str) -> str:
-    return next((value for value in fields.get(name, ()) if value.strip()), "")
+    for value in fields.get(name, ()):
+        if value and not value.isspace():
+            return value
+    return ""
 
 
 def _all(fields: Fields, name: str) -> str:
-    return " ".join(fields.get(name, ()))
+    values = fields.get(name, ())
+    return values[0] if len(values) == 1 else " ".join(values)

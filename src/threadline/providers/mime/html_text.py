@@ -8,7 +8,7 @@ import re
 from resiliparse.extract.html2text import extract_plain_text
 
 from threadline.providers.mime import limits
-from threadline.providers.mime.charsets import scrub
+from threadline.providers.mime.charsets import scrub, without_nul
 
 _HIDDEN = re.compile(r"<(style|script|head|title)\b", re.IGNORECASE)
 _BLOCK_END = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/table|/blockquote)\b[^<>]*>", re.IGNORECASE)
@@ -25,7 +25,7 @@ def text_of(html: str) -> str:
         text = extract_plain_text(html, preserve_formatting=True)
     except (ValueError, RuntimeError):  # its HTMLParserException is a ValueError
         return plain_rendering(html)
-    return scrub(text)
+    return without_nul(text)  # it comes out of UTF-8
 
 
 def plain_rendering(html: str) -> str:

@@ -13,6 +13,8 @@ from threadline.providers.mime.parameters import split_value
 from threadline.providers.mime.second import decode_content
 from threadline.providers.mime.texts import decoded_size, file_name, tidy
 
+_PART_HEADER = 500  # bytes, generously, of the delimiter and header of a part
+
 
 def read_body(content: Content) -> Body:
     """The parts as far as they are known. Containers are not: two texts side by side are taken for alternatives."""
@@ -25,9 +27,24 @@ def read_body(content: Content) -> Body:
         leaves[text.part] = _text(text, leaves.get(text.part), found)
     if len(content.structure) > limits.PARTS or len(content.parts) > limits.PARTS:
         found.append(defects.TOO_MANY_PARTS)
+    if _lacks_parts(content):
+        found.append(defects.PARTS_UNKNOWN)
     ordered = [leaves[part] for part in sorted(leaves, key=_order)]
     containers = [_container(name, list(group)) for name, group in groupby(ordered, _parent)]
     return Body(Node("", "multipart/mixed", children=containers), found)
+
+
+def _lacks_parts(content: Content) -> bool:
+    """Whether the server found no parts in a multipart that has some content.
+
+    It then describes an empty text part, without so much as the line that ends a header (seen on Dovecot). So it does
+    for a multipart that is empty; but then the parts make up the size of the message.
+    """
+    if not any(not (text.header or text.body) for text in content.parts):
+        return False
+    known = len(content.raw) + sum(len(text.header) + len(text.body) for text in content.parts)
+    known += sum(max(info.size, 0) + _PART_HEADER for info in content.structure)
+    return content.item.size > known + _PART_HEADER * len(content.parts)
 
 
 def _parent(leaf: Node) -> str:

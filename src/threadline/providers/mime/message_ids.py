@@ -8,7 +8,7 @@ from threadline.providers.mime import limits
 from threadline.providers.mime.charsets import scrub
 
 _BRACKETED = re.compile(r"<([^<>]{1,2000})>")
-_SPACE = re.compile(r"[\s\x00-\x1f]+")
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")  # and control characters, which a terminal would obey
 _ESCAPE = re.compile(r"\\(.)")
 
 

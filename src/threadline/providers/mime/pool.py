@@ -14,7 +14,6 @@ from threadline.providers.contract import Content
 from threadline.providers.mime import defects, frames
 from threadline.providers.mime.block import header_block, without_leading_lines
 from threadline.providers.mime.process import Outcome, ParserUnavailable, Process, Reason
-from threadline.providers.mime.sanitise import clean_plain
 
 __all__ = ["ParseFailure", "Parser", "ParserUnavailable", "PartNotFound", "Reason"]
 
@@ -80,7 +79,11 @@ class Parser:
         with self._lock:
             seconds = min(self._seconds, _SHOWING_SECONDS)
             answer, _ = self._alone(frames.Sanitise(html, allow_remote), seconds)
-        return answer.html if isinstance(answer, frames.Sanitised) else clean_plain(html)
+        if isinstance(answer, frames.Sanitised):
+            return answer.html
+        from threadline.providers.mime.sanitise import clean_plain  # noqa: PLC0415  seldom needed, slow to load
+
+        return clean_plain(html)
 
     def extract(self, raw: bytes, part: str) -> bytes | ParseFailure:
         """The decoded content of a part of a whole message. Raises PartNotFound."""
@@ -93,18 +96,13 @@ class Parser:
         return answer.content
 
     def _parse_batch(self, batch: Sequence[Content]) -> Iterator[ParsedMessage | ParseFailure]:
-        """Batch by batch; when a child dies, the message it died on is tried alone, then the rest as a batch again."""
-        done = 0
-        while done < len(batch):
-            tasks = [_task(content) for content in batch[done:]]
-            outcome = self._attempt(tasks, self._seconds)
-            for answer in outcome.answers:
-                yield self._message(answer, batch[done], Reason.CRASHED, attempts=1)
-                done += 1
-            if outcome.reason is not None and done < len(batch):
-                again, reason = self._alone(_task(batch[done]), self._seconds)
-                yield self._message(again, batch[done], reason, attempts=2)
-                done += 1
+        """All at once; when the child dies, one by one from where its answers end: up to the message it died on."""
+        outcome = self._attempt([_task(content) for content in batch], self._seconds)
+        for content, answer in zip(batch, outcome.answers, strict=False):
+            yield self._message(answer, content, Reason.CRASHED, attempts=1)
+        for content in batch[len(outcome.answers) :]:
+            again, reason = self._alone(_task(content), self._seconds)
+            yield self._message(again, content, reason, attempts=2)
 
     def _message(
         self, answer: frames.Answer | None, content: Content, reason: Reason, *, attempts: int
@@ -139,7 +137,7 @@ class Parser:
 
 
 def _task(content: Content) -> frames.Parse:
-    return frames.Parse(content.raw, content.whole, content.parts, content.structure)
+    return frames.Parse(content.raw, content.whole, content.parts, content.structure, content.item.size)
 
 
 def _batches(contents: Sequence[Content]) -> Iterator[Sequence[Content]]:

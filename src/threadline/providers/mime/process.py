@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import IO
+from typing import IO, Annotated
 
 import msgspec
 
@@ -22,10 +22,10 @@ from threadline.domain.errors import ThreadlineError
 from threadline.providers.mime import frames
 
 _START_SECONDS = 60.0  # a cold disk and a busy machine; usually a tenth of a second
-_CHUNK = 1 << 18
 _PIPE_BYTES = 1 << 20  # a batch fits: the two processes work side by side instead of taking turns
 _encode = msgspec.msgpack.Encoder().encode
-_answer_of: msgspec.msgpack.Decoder[frames.Answer] = msgspec.msgpack.Decoder(frames.Answer)
+_Answers = Annotated[list[frames.Answer], msgspec.Meta(min_length=1)]  # so that each frame brings us nearer to the end
+_answers_of: msgspec.msgpack.Decoder[list[frames.Answer]] = msgspec.msgpack.Decoder(_Answers)
 
 
 class Reason(Enum):
@@ -71,7 +71,9 @@ class Process:
             os.set_blocking(pipe.fileno(), False)
             with contextlib.suppress(OSError):  # an ordinary user's share of pipe memory may be used up
                 fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._received = bytearray()
+        self._writable, self._readable = select.poll(), select.poll()
+        self._writable.register(self._stdin.fileno(), select.POLLOUT)
+        self._readable.register(self._stdout.fileno(), select.POLLIN)
         self.handled = 0
         self.ready = False
 
@@ -91,7 +93,7 @@ class Process:
             self._send(payload, deadline)
             del payload
             while len(outcome.answers) < len(tasks):
-                outcome.answers.append(_answer_of.decode(self._receive(deadline)))
+                outcome.answers += _answers_of.decode(self._receive(deadline))
         except TimeoutError:
             self.kill()
             outcome.reason = Reason.TIMED_OUT
@@ -118,35 +120,33 @@ class Process:
             raise ParserUnavailable(f"The process that reads emails did not start ({reason.value}).")
 
     def _send(self, data: bytes, deadline: float) -> None:
-        view = memoryview(data)
-        while view:
-            self._wait(self._stdin.fileno(), select.POLLOUT, deadline)
-            view = view[os.write(self._stdin.fileno(), view[:_CHUNK]) :]
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._stdin.fileno(), left) :]
+            except BlockingIOError:
+                _wait(self._writable, deadline)
 
-    def _receive(self, deadline: float) -> bytes:
+    def _receive(self, deadline: float) -> bytearray:
         head = self._take(frames.LENGTH.size, deadline)
         (length,) = frames.LENGTH.unpack(head)
         if length > frames.LARGEST_ANSWER:
             raise EOFError
         return self._take(length, deadline)
 
-    def _take(self, length: int, deadline: float) -> bytes:
-        while len(self._received) < length:
-            self._wait(self._stdout.fileno(), select.POLLIN, deadline)
-            chunk = os.read(self._stdout.fileno(), _CHUNK)
-            if not chunk:
+    def _take(self, length: int, deadline: float) -> bytearray:
+        taken = bytearray(length)
+        left = memoryview(taken)
+        while left:
+            try:
+                count = os.readv(self._stdout.fileno(), [left])
+            except BlockingIOError:
+                _wait(self._readable, deadline)
+                continue
+            if not count:
                 raise EOFError
-            self._received += chunk
-        taken = bytes(self._received[:length])
-        del self._received[:length]
+            left = left[count:]
         return taken
-
-    @staticmethod
-    def _wait(descriptor: int, event: int, deadline: float) -> None:
-        poll = select.poll()
-        poll.register(descriptor, event)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise TimeoutError
 
     def _cause_of_death(self) -> Reason:
         """Its exit status and what its allocator said. What it wrote is never logged: it may hold mail."""
@@ -163,3 +163,8 @@ class Process:
         if status == frames.OUT_OF_MEMORY or b"memory allocation of" in said or b"MemoryError" in said:
             return Reason.OUT_OF_MEMORY
         return Reason.CRASHED
+
+
+def _wait(poll: select.poll, deadline: float) -> None:
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError

@@ -81,7 +81,7 @@ class _Reader:
             node = self._multipart(block, stop, part, depth, content_type, parameters.get("boundary", ""))
             if node.children:
                 return node
-            self._defects.append(defects.TOO_DEEP if depth >= limits.DEPTH else defects.STRUCTURE)
+            self._defects.append(_why_without_parts(block, depth))
             content_type, parameters = "text/plain", {}
         return self._leaf(block, stop, part or "1", content_type, parameters)
 
@@ -124,6 +124,14 @@ class _Reader:
         else:
             node.size = content_size(self._raw, start, stop, encoding)
         return node
+
+
+def _why_without_parts(block: Block, depth: int) -> str:
+    """The defect of a multipart without parts. Delimiter lines that no empty line parts from a header were left out
+    as lines of that header, and with them where its parts begin."""
+    if depth >= limits.DEPTH:
+        return defects.TOO_DEEP
+    return defects.PARTS_IN_HEADER if block.left_out else defects.STRUCTURE
 
 
 def find_region(raw: bytes, part: str) -> Region | None:

@@ -14,7 +14,7 @@ _SPACE = re.compile(r"[ \t\r\n\x0b\x0c]+")
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{string.ascii_letters}{string.digits}+/=".encode()))
 _BLANK = b" \t\r\n\0"
 # Control characters, and those that turn the direction of what follows ("exe.fdp" as "pdf.exe").
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def tidy(text: str, limit: int) -> str:
