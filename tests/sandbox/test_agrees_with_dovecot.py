@@ -18,7 +18,7 @@ from tests.servers.imap_client import Delivery
 from threadline.sandbox.demo.whole import mailbox
 from threadline.sandbox.imap import NewMessage
 
-pytestmark = pytest.mark.needs("dovecot")
+pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.xdist_group("agrees")]
 DEMO = "Demo"
 NOW = datetime(2026, 6, 16, 12, 0, tzinfo=UTC)
 LITERAL = re.compile(rb"\{(\d+)\}\Z")

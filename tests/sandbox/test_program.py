@@ -20,8 +20,11 @@ from typing import Any
 
 import pytest
 
+from tests import templates
 from tests.servers.certificates import Authority
 from threadline.sandbox.demo import MAILBOX, PASSWORD
+
+pytestmark = pytest.mark.xdist_group("program")  # what they share is made once
 
 ANNA = {"name": "Anna Berg", "address": "anna.berg@posten.example"}
 
@@ -40,7 +43,7 @@ class Program:
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
         )
-        until = time.monotonic() + 60
+        until = time.monotonic() + 110
         while not ready.exists():
             assert self.process.poll() is None, self.process.stderr.read()  # type: ignore[union-attr]
             assert time.monotonic() < until
@@ -101,9 +104,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
             program.end(signal.SIGKILL)
 
 
+@pytest.fixture
+def seeded(tmp_path: Path) -> None:
+    """The folder of `start` holds the demo's mail already."""
+    templates.seeded_sandbox(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    program = Program(tmp_path_factory.mktemp("demo"))
+    program = Program(templates.seeded_sandbox(tmp_path_factory.mktemp("demo")), "--only", "imap")
     yield program
     assert program.end() == 0
 
@@ -119,15 +128,31 @@ def test_the_ready_file_says_where_everything_is(demo: Program) -> None:
     client.logout()
 
 
+def test_one_of_the_servers_can_be_left_out(start: Start) -> None:
+    first = start("--empty")
+    assert first.ready["imap_port"]
+    first.end()
+    second = start("--empty", "--only", "microsoft")
+    assert second.ready["imap_port"] == 0
+    assert second.ready["microsoft"]["port"] == first.ready["microsoft"]["port"]
+    assert second.call("microsoft/state")["client_id"] == first.ready["microsoft"]["client_id"]
+    second.end()
+    third = start("--empty", "--only", "imap")
+    assert "microsoft" not in third.ready
+    assert third.ready["imap_port"] == first.ready["imap_port"]
+    assert third.refused("microsoft/nothing")[0] == 404
+
+
 def test_a_killed_sandbox_comes_back_on_its_ports_with_its_mail(start: Start) -> None:
-    first = start()
+    first = start("--only", "imap")
     validity = first.call("folders")["folders"]
     delivered = [first.call("deliver", {"person": ANNA})["uid"] for _ in range(5)]
     first.end(signal.SIGKILL)
-    second = start()
+    second = start("--only", "imap")
     assert second.ready["imap_port"] == first.ready["imap_port"]
     assert second.ready["control_port"] == first.ready["control_port"]
     assert second.token == first.token
+    assert second.ready["accounts"] == first.ready["accounts"], "who is the demo's own is who is named first"
     found = second.call("messages?limit=5")["messages"]
     assert [one["uid"] for one in found] == delivered[::-1]
     after = {one["name"]: one["uid_validity"] for one in second.call("folders")["folders"]}
@@ -166,7 +191,7 @@ def test_it_goes_by_the_clock_of_the_installation(start: Start, tmp_path: Path) 
     assert program.call("state")["now"] == "2027-03-04T05:06:07+00:00"
 
 
-def test_it_speaks_tls_with_the_certificate_it_is_given(start: Start, tmp_path: Path) -> None:
+def test_it_speaks_tls_with_the_certificate_it_is_given(seeded: None, start: Start, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pair = authority.pair("valid")
     both = tmp_path / "both.pem"
@@ -203,8 +228,8 @@ def test_mail_to_sent_is_from_the_owner(demo: Program) -> None:
     assert sent["flags"] == ["\\Seen"]
 
 
-def test_a_changed_password_is_told_and_the_old_one_refused(start: Start) -> None:
-    program = start()
+def test_a_changed_password_is_told_and_the_old_one_refused(seeded: None, start: Start) -> None:
+    program = start("--only", "imap")
     client = program.client()
     changed = program.call("password", {})
     with pytest.raises((imaplib.IMAP4.abort, OSError)):

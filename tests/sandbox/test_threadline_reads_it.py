@@ -14,6 +14,8 @@ from threadline.providers.imap.session import ImapSession, open_session
 from threadline.sandbox.demo.whole import mailbox
 from threadline.sandbox.imap import NewMessage, Options
 
+pytestmark = pytest.mark.xdist_group("reads it")  # what they share is made once
+
 NOW = datetime(2026, 6, 16, 12, 0, tzinfo=UTC)
 ROLES = {"INBOX": "inbox", "Sent": "sent"}
 

@@ -16,10 +16,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the mailboxes, created when missing")
     parser.add_argument("--imap-port", type=int, default=0, help="0: the one of the last time, else any")
     parser.add_argument("--control-port", type=int, default=0, help="0: the one of the last time, else any")
+    parser.add_argument("--microsoft-port", type=int, default=0, help="0: the one of the last time, else any")
+    parser.add_argument("--only", choices=("imap", "microsoft"), help="one of the servers instead of both")
     parser.add_argument("--ready-file", type=Path, help="written when everything listens")
     parser.add_argument("--empty", action="store_true", help="no demo mailbox")
     parser.add_argument("--watch-stdin", action="store_true", help="end when standard input does")
     parser.add_argument("--tls-cert", type=Path, help="PEM file of certificate and key: IMAP over TLS instead of plain")
+    parser.add_argument("--microsoft-tls", type=Path, help="PEM file of certificate and key: HTTPS instead of HTTP")
     parser.add_argument("--no-condstore", action="store_true")
     parser.add_argument("--no-special-use", action="store_true")
     parser.add_argument("--no-esearch", action="store_true")
@@ -34,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         demo=not given.empty,
         watch_stdin=given.watch_stdin,
         tls_certificate=given.tls_cert,
+        microsoft_port=given.microsoft_port,
+        microsoft_tls=given.microsoft_tls,
+        only=given.only or "",
     )
     try:
         run(settings)

@@ -5,6 +5,7 @@ Each verb is a plain function from a JSON object to a JSON object; docs/guides/d
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -17,10 +18,11 @@ from threadline.sandbox.demo.people import characters
 from threadline.sandbox.demo.scripts import paragraphs
 from threadline.sandbox.demo.whole import MAILBOX, world
 from threadline.sandbox.http import Json, ProblemError, Request
-from threadline.sandbox.imap import Account, Folder, ImapServer, NewMessage, Row, Throttle
+from threadline.sandbox.imap import Account, Folder, ImapServer, NewMessage, Row, Store, Throttle
 from threadline.sandbox.imap.account import NoSuchFolderError
 from threadline.sandbox.imap.headers import Header
 from threadline.sandbox.imap.search import decode_words
+from threadline.sandbox.microsoft import MicrosoftControl
 
 _LONGEST_DELAY_MS = 120_000
 _MOST_MESSAGES = 500
@@ -29,8 +31,9 @@ _MOST_MESSAGES = 500
 class Control:
     """Answers the requests of the control API."""
 
-    def __init__(self, server: ImapServer) -> None:
+    def __init__(self, server: ImapServer, microsoft: MicrosoftControl) -> None:
         self._server = server
+        self._microsoft = microsoft
         self._store = server.store
         self._verbs: dict[tuple[str, str], Callable[[Json], Json]] = {
             ("GET", "/v1/state"): self.state,
@@ -52,6 +55,8 @@ class Control:
 
     async def __call__(self, request: Request) -> Json:
         """The answer of the verb named, or ProblemError."""
+        if request.path.startswith("/v1/microsoft/"):
+            return await self._microsoft(request)
         if (request.method, request.path) == ("POST", "/v1/start"):
             return await self._start(request.body)
         verb = self._verbs.get((request.method, request.path))
@@ -72,7 +77,7 @@ class Control:
         }
 
     def accounts(self, _: Json) -> Json:
-        return {"accounts": [account_json(account) for account in self._store.accounts.values()]}
+        return {"accounts": accounts_json(self._store)}
 
     def folders(self, body: Json) -> Json:
         account = self._account(body)
@@ -98,31 +103,23 @@ class Control:
     # Mail
 
     def deliver(self, body: Json) -> Json:
-        """A new email, from a person into a folder, or by the account's owner into Sent."""
+        """A new email, from a person into a folder, or by the account's owner into Sent.
+
+        An account of the sandbox's Microsoft 365 gets it there, into its Inbox.
+        """
+        name = _text(body, "account", MAILBOX)
+        user = self._microsoft.service.directory.user(name) if self._store.account(name) is None else None
+        if user is not None:
+            raw = _written(body, _party(body), (user["name"], name))
+            there = {"account": name, "mime_base64": base64.b64encode(raw).decode(), "at": body.get("at")}
+            return self._microsoft.mail.deliver(there)
         account = self._account(body)
-        person = _party(body)
-        template = _text(body, "template", "thanks")
-        if template not in _templates():
-            raise ProblemError(f"There is no template {template!r}; expected one of {', '.join(sorted(_templates()))}")
-        subject, text = _templates()[template]
-        when = _moment(body)
-        owner = (self._owner_name(account), account.name)
+        person, owner = _party(body), (self._owner_name(account), account.name)
         folder = _folder(account, _text(body, "folder", "INBOX"), create=True)
         outgoing = folder.special_use == "\\Sent"
-        letter = Letter(
-            sender=owner if outgoing else person,
-            to=(person if outgoing else owner,),
-            subject=_text(body, "subject", subject),
-            date=when.replace(microsecond=0),
-            text=_text(body, "text", text).rstrip() + "\n",
-            message_id=f"{secrets.token_hex(10)}@{(owner if outgoing else person)[1].rpartition('@')[2]}",
-        )
+        raw = _written(body, owner, person) if outgoing else _written(body, person, owner)
         flags = frozenset({"\\Seen"}) if outgoing else frozenset()
-        try:
-            raw = write(letter)
-        except (ValueError, IndexError):
-            raise ProblemError("Name, address or subject cannot be written into an email") from None
-        uid = account.append(folder, [NewMessage(raw, when, flags)])[0]
+        uid = account.append(folder, [NewMessage(raw, _moment(body), flags)])[0]
         return {"folder": folder.name, **_message_json(account, folder.rows[uid])}
 
     def file(self, body: Json) -> Json:
@@ -205,12 +202,38 @@ class Control:
         return next((user.name for user in users if user.email == account.name), "")
 
 
+def _written(body: Json, sender: tuple[str, str], to: tuple[str, str]) -> bytes:
+    """The email that is asked for: a template's, as far as no other words are given."""
+    template = _text(body, "template", "thanks")
+    if template not in _templates():
+        raise ProblemError(f"There is no template {template!r}; expected one of {', '.join(sorted(_templates()))}")
+    subject, text = _templates()[template]
+    letter = Letter(
+        sender=sender,
+        to=(to,),
+        subject=_text(body, "subject", subject),
+        date=_moment(body).replace(microsecond=0),
+        text=_text(body, "text", text).rstrip() + "\n",
+        message_id=f"{secrets.token_hex(10)}@{sender[1].rpartition('@')[2]}",
+    )
+    try:
+        return write(letter)
+    except (ValueError, IndexError):
+        raise ProblemError("Name, address or subject cannot be written into an email") from None
+
+
 def _templates() -> dict[str, tuple[str, str]]:
     found = {}
     for heading, text in paragraphs("templates"):
         name, _, subject = heading.partition(" | ")
         found[name] = (subject, text)
     return found
+
+
+def accounts_json(store: Store) -> list[dict[str, object]]:
+    """The demo's own account first, at its first start and at every later one."""
+    accounts = sorted(store.accounts.values(), key=lambda account: account.name != MAILBOX)
+    return [account_json(account) for account in accounts]
 
 
 def account_json(account: Account) -> dict[str, object]:

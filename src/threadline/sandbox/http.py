@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 Json = Mapping[str, object]
 _LARGEST_HEAD = 16 * 1024
-_LARGEST_BODY = 1024 * 1024
-_SECONDS = 10
+_LARGEST_BODY = 64 * 1024 * 1024  # an email with attachments, in base64
+_SECONDS = 60
 
 
 class ProblemError(Exception):

@@ -1,4 +1,4 @@
-"""The sandbox as a process: mailboxes, an IMAP server and the control API, on loopback, until it is told to stop."""
+"""The sandbox as a process: an IMAP server, a stand-in for Microsoft 365 and the control API, on loopback."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from threadline.sandbox import clock
-from threadline.sandbox.control import Control, account_json
+from threadline.sandbox.control import Control, accounts_json
+from threadline.sandbox.demo.microsoft import seed_microsoft
 from threadline.sandbox.demo.seeding import seed_store
 from threadline.sandbox.http import HttpServer
 from threadline.sandbox.imap import ImapServer, Options, Store
+from threadline.sandbox.microsoft import Microsoft, MicrosoftControl
+from threadline.sandbox.microsoft import account_json as microsoft_account_json
 
 _PR_SET_PDEATHSIG = 1
 
@@ -40,6 +43,9 @@ class Settings:
     demo: bool = True
     watch_stdin: bool = False
     tls_certificate: Path | None = None  # PEM, certificate chain and key in one file
+    microsoft_port: int = 0
+    microsoft_tls: Path | None = None
+    only: str = ""  # imap or microsoft: the other one does not listen
 
 
 def run(settings: Settings) -> None:
@@ -63,22 +69,59 @@ async def _serve(settings: Settings) -> None:
     if settings.demo:
         seed_store(store, settings.data_dir, clock.now())
     imap = ImapServer(store, options=settings.options, tls=_tls(settings.tls_certificate))
+    microsoft = Microsoft(settings.data_dir, _tls(settings.microsoft_tls))
+    if settings.demo and settings.only != "imap":
+        seed_microsoft(microsoft, clock.now())
     token_file = settings.data_dir / "control.token"
-    http = HttpServer(Control(imap), _token(token_file))
-    remembered = _remembered(settings.data_dir)
-    imap_port = await _listen(imap.start, settings.imap_port, remembered.get("imap_port", 0))
-    control_port = await _listen(http.start, settings.control_port, remembered.get("control_port", 0))
-    ports = {"imap_port": imap_port, "control_port": control_port}
-    _write_json(settings.data_dir / "ports.json", ports)
+    http = HttpServer(Control(imap, MicrosoftControl(microsoft)), _token(token_file))
+    ports = await _start_servers(settings, imap, microsoft, http)
+    taken = {name: port for name, port in ports.items() if port}
+    _write_json(settings.data_dir / "ports.json", _remembered(settings.data_dir) | taken)
     if settings.ready_file:
-        accounts = [account_json(account) for account in store.accounts.values()]
-        ready = {**ports, "host": "127.0.0.1", "token_path": str(token_file), "pid": os.getpid(), "accounts": accounts}
+        ready = {**ports, **_ready(store, microsoft), "token_path": str(token_file), "pid": os.getpid()}
         _write_json(settings.ready_file, ready)
     await stopping.wait()
     http.stop()
     imap.stop()
+    microsoft.stop()
     await asyncio.sleep(0.05)  # lets the dropped sessions end before the files close under them
     store.close()
+    microsoft.close()
+
+
+async def _start_servers(
+    settings: Settings, imap: ImapServer, microsoft: Microsoft, http: HttpServer
+) -> dict[str, int]:
+    """Let each listen that is wanted; the ports, 0 for one that does not."""
+    remembered = _remembered(settings.data_dir)
+    ports = dict.fromkeys(("imap_port", "control_port", "microsoft_port"), 0)
+    if settings.only != "microsoft":
+        ports["imap_port"] = await _listen(imap.start, settings.imap_port, remembered.get("imap_port", 0))
+    if settings.only != "imap":
+        ports["microsoft_port"] = await _listen(
+            microsoft.server.start, settings.microsoft_port, remembered.get("microsoft_port", 0)
+        )
+    ports["control_port"] = await _listen(http.start, settings.control_port, remembered.get("control_port", 0))
+    return ports
+
+
+def _ready(store: Store, microsoft: Microsoft) -> dict[str, object]:
+    """What the ready file says about the servers."""
+    entra = microsoft.directory
+    found: dict[str, object] = {
+        "host": "127.0.0.1",
+        "accounts": accounts_json(store),
+    }
+    if microsoft.server.running:
+        found["microsoft"] = {
+            "port": microsoft.server.port,
+            "login_url": microsoft.server.base,
+            "graph_url": microsoft.server.base,
+            "client_id": entra.client_id,
+            "client_secret": entra.client_secret,
+            "accounts": [microsoft_account_json(microsoft, user) for user in entra.users()],
+        }
+    return found
 
 
 def _tls(certificate: Path | None) -> ssl.SSLContext | None:

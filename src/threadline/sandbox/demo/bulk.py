@@ -29,7 +29,7 @@ def bulk(people: tuple[Character, ...], now: datetime) -> Iterator[Mail]:
     """A year of it, up to now."""
     yield from _newsletters(now)
     yield from _applications(people, now)
-    yield from _mailing_list(now)
+    yield from mailing_list(now)
 
 
 def _flags(date: datetime, now: datetime, chance: random.Random) -> frozenset[str]:
@@ -100,7 +100,8 @@ def _applications(people: tuple[Character, ...], now: datetime) -> Iterator[Mail
         yield inbox(letter, flags=_flags(date, now, chance))
 
 
-def _mailing_list(now: datetime) -> Iterator[Mail]:
+def mailing_list(now: datetime) -> Iterator[Mail]:
+    """A list that more than one recruiter reads: the same emails, with the same ids, in each of their mailboxes."""
     chance = random.Random("list")  # noqa: S311
     address = "recruiters@lists.meetup.example"
     posts = paragraphs("list")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from threadline.sandbox.demo import files, scripts
 from threadline.sandbox.demo.compose import File, Letter, as_html, quoted_reply
-from threadline.sandbox.demo.mails import MARK, SEEN, SIGNATURE, SOFIA, Mail, inbox, sent
+from threadline.sandbox.demo.mails import MARK, SEEN, SOFIAS, Mail, Owner, inbox, sent
 from threadline.sandbox.demo.people import Character
 from threadline.sandbox.demo.times import at_work, spoken, working_days_later
 
@@ -30,6 +30,7 @@ _TITLES = {
 class _Thread:
     """A conversation under way."""
 
+    owner: Owner
     person: Character
     script: scripts.Script
     chance: random.Random
@@ -40,7 +41,7 @@ class _Thread:
     ids: tuple[str, ...] = ()
 
 
-def conversations(people: tuple[Character, ...], now: datetime) -> Iterator[Mail]:
+def conversations(people: tuple[Character, ...], now: datetime, owner: Owner = SOFIAS) -> Iterator[Mail]:
     """Every mail of every conversation that has been written by now."""
     by_name = scripts.by_name()
     for person in people:
@@ -51,7 +52,7 @@ def conversations(people: tuple[Character, ...], now: datetime) -> Iterator[Mail
             if number and number == len(person.scripts) - 1:
                 # The last one is going on right now, so that the top of the mailbox is alive.
                 begin = now - timedelta(days=2 + len(person.name) % 9)
-            yield from _play(person, by_name[name], f"{person.key}/{number}", begin, now)
+            yield from _play(person, by_name[name], f"{owner.seed}{person.key}/{number}", begin, now, owner)
 
 
 def colleague(now: datetime) -> Iterator[Mail]:
@@ -61,11 +62,13 @@ def colleague(now: datetime) -> Iterator[Mail]:
         yield from _play(mark, script, f"colleague/{number}", now - timedelta(days=9 + 41 * number), now)
 
 
-def _play(person: Character, script: scripts.Script, seed: str, begin: datetime, now: datetime) -> Iterator[Mail]:
+def _play(
+    person: Character, script: scripts.Script, seed: str, begin: datetime, now: datetime, owner: Owner = SOFIAS
+) -> Iterator[Mail]:
     chance = random.Random(seed)  # noqa: S311  (a seed makes the demo the same every time)
     moment = at_work(begin, chance)
     meeting = working_days_later(moment, 6 + chance.randrange(3), chance.choice((9, 10, 11, 13, 14, 15)))
-    thread = _Thread(person, script, chance, meeting, _blanks(person, meeting, chance))
+    thread = _Thread(owner, person, script, chance, meeting, _blanks(person, meeting, chance))
     for turn in script.turns:
         if turn.after_meeting:
             moment = max(moment, meeting + timedelta(hours=2))
@@ -99,8 +102,8 @@ def _blanks(person: Character, meeting: datetime, chance: random.Random) -> dict
 def _letter(thread: _Thread, turn: scripts.Turn, moment: datetime) -> Letter:
     person, chance = thread.person, thread.chance
     other = (person.name, person.address)
-    text = scripts.fill(turn.text, thread.blanks, chance)
-    signature = SIGNATURE if turn.by_sofia else f"{_greeting(person)}\n{_sign_off(person)}"
+    text = scripts.fill(turn.text, thread.blanks, chance).replace(SOFIAS.first, thread.owner.first)
+    signature = thread.owner.signature if turn.by_sofia else f"{_greeting(person)}\n{_sign_off(person)}"
     subject = scripts.fill(thread.script.subject, thread.blanks, chance)
     quote = quoted_reply(thread.previous, thread.previous_text) if thread.previous else ""
     whole = f"{text}\n\n{signature}"
@@ -110,8 +113,8 @@ def _letter(thread: _Thread, turn: scripts.Turn, moment: datetime) -> Letter:
         attached.append(File("logo.png", "image/png", files.logo(), inline_id=_LOGO_ID))
     shows_logo = turn.by_sofia and not thread.ids
     letter = Letter(
-        sender=SOFIA if turn.by_sofia else other,
-        to=(other,) if turn.by_sofia else (SOFIA,),
+        sender=thread.owner.party if turn.by_sofia else other,
+        to=(other,) if turn.by_sofia else (thread.owner.party,),
         subject=f"Re: {subject}" if thread.ids else subject,
         date=moment,
         text=f"{whole}\n\n{quote}\n" if quote else f"{whole}\n",
@@ -142,9 +145,9 @@ def _attachment(thread: _Thread, turn: scripts.Turn, moment: datetime) -> File:
     person = thread.person
     if turn.attachment == "invite":
         summary = f"Interview: {person.role}, {person.client}"
-        uid = f"{person.key}-{thread.meeting:%Y%m%d}@northgate.example"
+        uid = f"{thread.owner.seed}{person.key}-{thread.meeting:%Y%m%d}@northgate.example"
         data = files.invitation(
-            uid, summary, thread.meeting, SOFIA[1], person.address, f"{person.client}, {person.city}"
+            uid, summary, thread.meeting, thread.owner.party[1], person.address, f"{person.client}, {person.city}"
         )
         return File("invite.ics", "text/calendar", data, method="REQUEST")
     stem, lines = _TITLES[turn.attachment]

@@ -14,6 +14,22 @@ SIGNATURE = "--\nSofia Lindqvist\nSenior Recruiter, Northgate Talent\nVasagatan 
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose mailbox a conversation is in. The texts are written for Sofia and change the first name."""
+
+    party: Party
+    signature: str
+    seed: str = ""  # what makes their conversations differ from Sofia's
+
+    @property
+    def first(self) -> str:
+        return self.party[0].split()[0]
+
+
+SOFIAS = Owner(SOFIA, SIGNATURE)
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """An email in a folder. `id` is its Message-ID without brackets, None where it has none."""
 
