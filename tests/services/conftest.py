@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import structlog
 
+from tests.servers.microsoft import MicrosoftServer
+from tests.services.microsoft_world import Office
 from tests.services.world import World, make_world
 from threadline.storage import search
 
@@ -21,3 +25,10 @@ def _store(transactional_db: None) -> None:
 @pytest.fixture
 def world() -> World:
     return make_world()
+
+
+@pytest.fixture
+def office(microsoft: MicrosoftServer, world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """Alice's company in Microsoft 365; product and sandbox look at the same clock."""
+    monkeypatch.setenv("THREADLINE_NOW_FILE", str(microsoft.now_file))
+    return Office(microsoft, world, settings)

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tests.faults.mailboxes import account, again, assert_agrees, assert_whole
+from tests.faults.mailboxes import account, again, assert_agrees, assert_whole, connect_at
+from tests.faults.meddler import Answer, Meddler
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, World, mail
 from threadline.services.verify import Check, FolderCheck, latest, verify
-from threadline.storage.models import Body, Copy, LedgerEntry, Mailbox, Message
+from threadline.storage.models import Body, Copy, Folder, LedgerEntry, Mailbox, Message
 
 pytestmark = pytest.mark.needs("dovecot")
 INBOX = "INBOX"
@@ -86,6 +87,20 @@ def test_what_is_gone_from_the_server_leaves_the_ledger(world: World, dovecot: D
     assert verify(mailbox.pk).complete
 
 
+def test_a_check_forgets_what_was_set_aside_and_is_gone_from_the_server(world: World, dovecot: Dovecot) -> None:
+    account(dovecot, *range(4))
+    mailbox = world.connect(dovecot)
+    again(mailbox)
+    folder = Folder.objects.get(mailbox=mailbox, role="inbox")
+    known = {"mailbox": mailbox, "folder": folder, "generation": folder.generation, "first_at": timezone.now()}
+    soon = timezone.now() + timedelta(days=6)
+    for remote_id, next_try_at in (("900", soon), ("901", None)):  # the second is kept out on purpose
+        LedgerEntry.objects.create(**known, remote_id=remote_id, reason="crashed", next_try_at=next_try_at)
+    check = verify(mailbox.pk)
+    assert (check.complete, sums(inbox(check))) == (True, (4, 4, 0, 0, 0))
+    assert list(LedgerEntry.objects.values_list("remote_id", flat=True)) == ["901"]
+
+
 def test_an_entry_under_a_void_number_leaves_the_ledger_when_the_folder_was_renumbered(
     world: World, dovecot: Dovecot
 ) -> None:
@@ -145,6 +160,41 @@ def test_a_verification_of_a_renumbered_folder_finds_its_copies_again_first(worl
     check = verify(mailbox.pk)
     assert (check.complete, sums(inbox(check))) == (True, (20, 20, 0, 0, 0))
     assert Body.objects.count() == 20
+
+
+@pytest.mark.invariant("I10", "I12")
+@pytest.mark.parametrize("rebound", [0, 7])
+def test_a_verification_after_a_refresh_that_died_while_renumbering_doubles_nothing(
+    world: World, dovecot: Dovecot, rebound: int
+) -> None:
+    account(dovecot, *range(20))
+    mailbox = world.connect(dovecot)
+    again(mailbox)
+    dovecot.change_uidvalidity(ALICE)
+    generation = str(dovecot.snapshot(ALICE)[INBOX].uidvalidity)
+    # What a kill leaves: the new numbering is committed, and none or some of the copies have their new ids.
+    Folder.objects.filter(mailbox=mailbox, role="inbox").update(generation=generation, cursor=None)
+    some = list(Copy.objects.filter(folder__role="inbox").order_by("pk").values_list("pk", flat=True)[:rebound])
+    Copy.objects.filter(pk__in=some).update(generation=generation)
+    check = verify(mailbox.pk)
+    assert (check.complete, sums(inbox(check))) == (True, (20, 20, 0, 0, 0))
+    assert (Body.objects.count(), Copy.objects.count()) == (20, 20)
+    assert_whole(mailbox, dovecot)
+
+
+@pytest.mark.invariant("I12")
+def test_what_arrived_before_a_renumbering_that_was_cut_off_is_not_called_new(world: World, dovecot: Dovecot) -> None:
+    account(dovecot, *range(20))
+    with Meddler(dovecot.port) as odd:
+        mailbox = connect_at(world, odd.port)
+        again(mailbox)
+        dovecot.change_uidvalidity(ALICE)
+        odd.on_command = lambda command: Answer.DROP if "HEADER" in command else None
+        assert again(mailbox, seconds=2).outcome != "complete"
+        odd.behave()
+        check = verify(mailbox.pk)
+    assert (check.complete, sums(inbox(check))) == (True, (20, 20, 0, 0, 0))
+    assert (Body.objects.count(), Copy.objects.count()) == (20, 20)
 
 
 @pytest.mark.invariant("I10")

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.meddler import DROP, Meddler
 from tests.servers.dovecot import Dovecot
 from tests.services.clock import MovedClock
 from tests.services.world import ALICE, PASSWORD, World, mail, run
-from threadline.services import connect, gaps
+from threadline.services import connect, gaps, ledger
 from threadline.services.sessions import Credentials
-from threadline.storage.models import Copy, Gap, Mailbox
+from threadline.services.verify import verify
+from threadline.storage.models import Copy, Gap, LedgerEntry, Mailbox
 
 pytestmark = pytest.mark.needs("dovecot")
 
@@ -100,6 +102,63 @@ def test_a_disconnected_time_is_a_gap_with_its_cause(mailbox: Mailbox, dovecot: 
     gap = Gap.objects.get()
     assert (gap.recovered, gap.cause) == (1, "disconnected_by_user")
     assert connect.status(mailbox)["history"]["gaps"] == gaps.sentences(mailbox)
+
+
+@pytest.mark.parametrize("renumbered", [True, False])
+def test_what_a_check_brings_of_that_time_is_recovered_too(
+    mailbox: Mailbox, dovecot: Dovecot, moved: MovedClock, renumbered: bool
+) -> None:
+    """The check may come before the refresh: at a renumbered folder it reads all there is, else what is missing."""
+    connect.disconnect(mailbox, user=None, door="command")
+    moved.forward(timedelta(days=3))
+    for number in (2, 3, 4):
+        deliver_at(dovecot, number, moved.now() - timedelta(hours=number))
+    if renumbered:
+        dovecot.change_uidvalidity(ALICE)
+    connect.reconnect(mailbox, Credentials(PASSWORD), user=None, door="command")
+    assert verify(mailbox.pk).complete
+    run(mailbox)
+    mailbox.refresh_from_db()
+    assert Gap.objects.get().recovered == 3
+    [sentence] = gaps.sentences(mailbox)
+    assert sentence.endswith("; 3 emails recovered")
+
+
+def test_what_is_set_aside_meanwhile_is_said_and_recovered_when_it_comes(
+    mailbox: Mailbox, dovecot: Dovecot, moved: MovedClock
+) -> None:
+    connect.disconnect(mailbox, user=None, door="command")
+    moved.forward(timedelta(days=3))
+    deliver_at(dovecot, 2, moved.now() - timedelta(days=1))
+    moment = moved.now() - timedelta(days=2)
+    raw = mail(3, text="zqpoison", date=f"{moment:%a, %d %b %Y %H:%M:%S} +0000")
+    dovecot.deliver(ALICE, raw, internaldate=moment)
+    connect.reconnect(mailbox, Credentials(PASSWORD), user=None, door="command")
+    with Meddler(dovecot.port) as odd:
+        Mailbox.objects.filter(pk=mailbox.pk).update(settings=mailbox.settings | {"port": odd.port})
+        odd.on_response = lambda said: DROP if b"zqpoison" in said else [said]
+        assert run(mailbox).outcome == "complete"
+        mailbox.refresh_from_db()
+        assert gaps.sentences(mailbox)[0].endswith("; 1 email recovered, 1 set aside")
+        odd.behave()
+        ledger.retry(LedgerEntry.objects.get())
+        assert run(mailbox).outcome == "complete"
+    assert not LedgerEntry.objects.exists()
+    assert gaps.sentences(mailbox)[0].endswith("; 2 emails recovered")
+
+
+@pytest.mark.parametrize(
+    ("emails", "set_aside", "words"),
+    [
+        (0, 0, "nothing was missing"),
+        (1, 0, "1 email recovered"),
+        (1_204, 2, "1,204 emails recovered, 2 set aside"),
+        (0, 1, "1 email set aside"),
+        (0, 2, "2 emails set aside"),
+    ],
+)
+def test_what_came_back_in_words(emails: int, set_aside: int, words: str) -> None:
+    assert gaps.recovered(emails, set_aside) == words
 
 
 @pytest.mark.parametrize(

@@ -118,3 +118,33 @@ def test_an_email_that_cannot_be_stored_is_set_aside_and_the_others_come(
     LedgerEntry.objects.update(next_try_at=mailbox.created_at)
     assert run(mailbox).total("new") == 1
     assert not LedgerEntry.objects.exists()
+
+
+def nested(levels: int, after_header: str) -> bytes:
+    """Multiparts in multiparts, none of them closed; the innermost part is the text "deep"."""
+    opened = "".join(
+        f"--b{level}\r\nContent-Type: multipart/mixed; boundary=b{level + 1}\r\n{after_header}"
+        for level in range(levels - 1)
+    )
+    text = f"{opened}--b{levels - 1}\r\nContent-Type: text/plain\r\n\r\ndeep"
+    return mail(f"{levels}", headers="Content-Type: multipart/mixed; boundary=b0\r\n", text=text)
+
+
+@pytest.mark.parametrize("after_header", ["\r\n", ""], ids=["empty lines", "no empty lines"])
+def test_nested_multiparts_are_held_as_not_read_with_their_raw_form(
+    world: World, dovecot: Dovecot, after_header: str
+) -> None:
+    mailbox = world.connect(dovecot)
+    sent = {levels: nested(levels, after_header) for levels in (60, 120, 300, 3_000)}
+    for raw in sent.values():
+        dovecot.deliver(ALICE, raw)
+    dovecot.deliver(ALICE, mail("next"))
+    report = run(mailbox)
+    assert (report.outcome, report.total("new")) == ("complete", len(sent) + 1)
+    for levels, raw in sent.items():
+        copy = Copy.objects.get(message__message_id=f"m{levels}@posten.example")
+        assert not copy.body.complete, levels
+        assert copy.body.defects[0].startswith("structure: "), levels
+        assert copy.body.raw is not None, levels
+        assert bytes(copy.body.raw) == raw
+        assert "deep" in copy.body.text

@@ -191,3 +191,9 @@ def test_the_ledger_counts_as_accounted_for(mailbox: Mailbox) -> None:
     copy.delete()
     check = verifying.verify(mailbox.pk)
     assert (check.complete, check.folders[0].ledger) == (True, 1)
+
+
+def test_what_is_not_accounted_for_is_said_in_the_same_words_everywhere() -> None:
+    assert verifying.in_words(1204, 1204) == "1,204 of 1,204 accounted for"
+    assert verifying.in_words(1201, 1204) == "1,201 of 1,204 accounted for; 3 are being fetched again"
+    assert verifying.in_words(1203, 1204) == "1,203 of 1,204 accounted for; 1 is being fetched again"

@@ -7,6 +7,9 @@ administrator sees every mailbox's connection, but not its mail.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from threadline.services.errors import NotFound
@@ -86,15 +89,39 @@ def copy_for(user: User, message: Message) -> Copy | None:
     its place. What somebody put on a profile by hand, others read as it is in that person's own mailbox: whoever forges
     a copy of another's private email publishes the forgery and nothing else.
     """
-    copies = list(message.copies.select_related("mailbox__owner", "folder", "body").order_by("body_id", "pk"))
+    copies = list(message.copies.select_related("mailbox__owner", "folder", "body", "message"))
+    return copy_among(copies, user, list(message.links.filter(detached=False)))
+
+
+def copy_among(copies: Iterable[Copy], user: User, links: Sequence[Link]) -> Copy | None:
+    """The same among all copies of a message, which come with their mailboxes; its links without those taken off."""
+    copies = sorted(copies, key=lambda copy: (copy.body_id, copy.pk))
     own = [copy for copy in copies if copy.mailbox.owner_id == user.pk]
     if own:
         return own[0]
-    links = list(message.links.filter(detached=False))
     if not any(link.made == Link.Made.RULE for link in links):
         makers = {link.made_by_id for link in links}
-        copies = [copy for copy in copies if copy.mailbox.owner_id in makers] or copies[:0]
+        copies = [copy for copy in copies if copy.mailbox.owner_id in makers]
     return next(iter(copies), None)
+
+
+def copies_for(user: User, messages: Iterable[Message]) -> dict[int, Copy]:
+    """The copies a user reads of these messages, by message, without texts: two questions for all."""
+    ids = [message.pk for message in messages]
+    copies, links = defaultdict(list), defaultdict(list)
+    rows = Copy.objects.filter(message_id__in=ids).select_related("mailbox__owner", "body", "message")
+    for copy in rows.defer("body__text", "body__html", "body__raw"):
+        copies[copy.message_id].append(copy)
+    for link in Link.objects.filter(message_id__in=ids, detached=False):
+        links[link.message_id].append(link)
+    chosen = {pk: copy_among(held, user, links[pk]) for pk, held in copies.items()}
+    return {pk: copy for pk, copy in chosen.items() if copy is not None}
+
+
+def subject_for(user: User | None, message: Message) -> str:
+    """The subject of the copy a user reads."""
+    copy = copy_for(user, message) if user else None
+    return copy.subject if copy else message.subject
 
 
 def ledger_of(user: User) -> QuerySet[LedgerEntry]:

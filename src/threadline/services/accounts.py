@@ -6,7 +6,6 @@ import secrets
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -127,6 +126,8 @@ def change_user(user: User, *, role: str, active: bool, by: User, door: str) -> 
         return
     with transaction.atomic():
         if user.is_active and not active:
+            from allauth.usersessions.models import UserSession  # noqa: PLC0415  not installed for every command
+
             for session in UserSession.objects.filter(user=user):
                 session.end()
         user.role, user.is_active = role, active

@@ -7,7 +7,8 @@ command line share all of this.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -18,27 +19,35 @@ from threadline.domain.cause_texts import CAUSE_TEXTS
 from threadline.domain.causes import Cause, Who
 from threadline.domain.connection import Event, State
 from threadline.domain.errors import NeedsUser, ProviderError
+from threadline.domain.wording import said_once
+from threadline.providers.address import check_address
 from threadline.providers.contract import Security, ServerSettings
-from threadline.providers.detection import Detection, check_address
-from threadline.providers.detection import detect as detect_servers
-from threadline.services import audit, gaps, health
+from threadline.services import audit, forecast, gaps, health, latest_check
 from threadline.services.errors import Conflict, Invalid, NotFound
+from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.services.sessions import (
     Credentials,
     allowed_hosts,
     forget,
     keep,
     open_with,
+    password_of,
     settings_from_json,
     settings_to_json,
     waiting,
 )
-from threadline.services.sessions import stored as stored_credentials
 from threadline.storage import leases
 from threadline.storage.models import Company, Mailbox, User
 
+if TYPE_CHECKING:
+    from threadline.providers.detection import Detection
+
+    Found = Detection  # the command line names it by this
+
 MailServer = ServerSettings  # the doors name it by this
 PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143}
+_ACTS = ("Sign in ", "Set a new one", "Wait half an hour")  # how sentences begin that say what to do
+PERSONAL_TOO = frozenset({"common", "consumers"})  # settings with which personal Microsoft accounts may sign in
 # Seconds: a person waits, unlike at a refresh. Dovecot holds back its answer to a wrong password for up to 17.
 PATIENCE = 20.0
 _TRY_AGAIN = "Try again in a few minutes."
@@ -69,8 +78,29 @@ def check(address: str) -> None:
 
 def detect(address: str) -> Detection:
     """Where this address's mailbox is, found without sending any password. Raises Invalid for what is no address."""
+    from threadline.providers.detection import Detection, DetectionStep, Outcome, Source  # noqa: PLC0415  DNS, HTTP
+    from threadline.providers.detection import detect as detect_servers  # noqa: PLC0415
+
     check(address)
+    domain = address.strip().rpartition("@")[2].lower()
+    if domain in settings.MICROSOFT_DOMAINS:  # this installation itself brings them: the demo's
+        step = DetectionStep(Source.INSTALLATION, Outcome.FOUND, f"{domain} keeps its mail in Microsoft 365.")
+        return Detection(address.strip(), domain, "graph", (), Source.INSTALLATION, (step,), protected=True, hint="")
+    _check_whose(address.strip(), domain)
     return detect_servers(address, allow=allowed_hosts(), overrides=_overrides())
+
+
+def _check_whose(address: str, domain: str) -> None:
+    """Raises Invalid for a personal account where only those of organisations may sign in."""
+    from threadline.providers.detection.known import is_personal_microsoft  # noqa: PLC0415  DNS, HTTP
+
+    registration = settings.MICROSOFT
+    if registration.complete and registration.tenant not in PERSONAL_TOO and is_personal_microsoft(domain):
+        raise Invalid(
+            f"{address} is a personal Microsoft account, and this installation connects accounts of organisations "
+            "only. Enter the address of your work account, or ask support to allow personal ones.",
+            field="address",
+        )
 
 
 def _overrides() -> Mapping[str, ServerSettings]:
@@ -154,7 +184,7 @@ def reconnect(
     """
     server = server or settings_from_json(mailbox.settings)
     try:
-        credentials = credentials or stored_credentials(mailbox)
+        credentials = credentials or password_of(mailbox)
     except NeedsUser:
         raise Invalid(f"{mailbox.address} has no stored password any more. Give it again.", field="password") from None
     by_operator = door == "command" or (mailbox.settings.get("by_operator", False) and _is_as_before(mailbox, server))
@@ -169,22 +199,22 @@ def reconnect(
         keep(mailbox, credentials)
         mailbox.settings = {**settings_to_json(server), "by_operator": by_operator}
         mailbox.identity = identity
-        mailbox.failures, mailbox.first_failed_at, mailbox.last_failed_at, mailbox.rejected_at = (
-            0,
-            None,
-            None,
-            None,
-        )
-        mailbox.retry_at, mailbox.next_refresh_at = None, moment
         mailbox.save(update_fields=["settings", "identity"])
-        again = "Connected" if mailbox.state == State.DISCONNECTED.value else "Signed in"
-        if mailbox.state != State.CONNECTED.value:
-            health.move(mailbox, Event.BEGUN, now=moment, text="Sign-in begun")
-        health.move(mailbox, Event.AUTHORISED, now=moment, text=f"{again} again")
-        # All ids are compared before the cursors count again: whatever happened meanwhile is found.
-        mailbox.folders.update(cursor=None)
+        resume(mailbox, moment, again=True)
         audit.record(mailbox.company_id, user, door, "mailbox reconnected", mailbox.address)
     return mailbox
+
+
+def resume(mailbox: Mailbox, moment: datetime, *, again: bool) -> None:
+    """A sign-in was accepted: earlier failures count no more, and the next refresh comes at once."""
+    mailbox.failures, mailbox.first_failed_at, mailbox.last_failed_at, mailbox.rejected_at = 0, None, None, None
+    mailbox.retry_at, mailbox.next_refresh_at = None, moment
+    said = "Connected" if mailbox.state == State.DISCONNECTED.value or not again else "Signed in"
+    if mailbox.state != State.CONNECTED.value and again:
+        health.move(mailbox, Event.BEGUN, now=moment, text="Sign-in begun")
+    health.move(mailbox, Event.AUTHORISED, now=moment, text=f"{said} again" if again else said)
+    # All ids are compared before the cursors count again: whatever happened meanwhile is found.
+    mailbox.folders.update(cursor=None)
 
 
 def _is_as_before(mailbox: Mailbox, server: ServerSettings) -> bool:
@@ -210,6 +240,10 @@ def _sign_in(server: ServerSettings, credentials: Credentials, *, by_operator: b
 
 def disconnect(mailbox: Mailbox, *, user: User | None, door: str) -> None:
     """Stop access and forget the credentials; emails, profiles and people stay as they are."""
+    if mailbox.provider == "graph":
+        from threadline.services.microsoft import subscriptions  # noqa: PLC0415  brings HTTP
+
+        subscriptions.withdraw(mailbox)
     with transaction.atomic():
         forget(mailbox)
         mailbox.refresh_from_db()
@@ -240,11 +274,15 @@ def sentence_while_connecting(error: ProviderError) -> str:
 
 
 def _with_next_step(said: str, step: str) -> str:
-    return said if step in said else f"{said} {step}"
+    """What is to be done is said once, also where the provider's own sentence ends with it."""
+    last = said.rstrip(".").rpartition(". ")[2]
+    return said if step in said or last.startswith(_ACTS) else f"{said_once(said, step)} {step}"
 
 
 def mailbox_named(address: str, company: Company | None = None) -> Mailbox:
     """A mailbox by its address. Raises NotFound, or Invalid where several companies have it."""
+    if not address.strip():
+        raise Invalid("The address of the mailbox is empty. Give it as robin@example.com.", field="address")
     key = normalise(address) or address
     found = Mailbox.objects.select_related("company", "owner").filter(address_key=key)
     if company is not None:
@@ -260,6 +298,8 @@ def mailbox_named(address: str, company: Company | None = None) -> Mailbox:
 def status(mailbox: Mailbox) -> dict[str, Any]:
     """The mailbox in the shape of the command line's contract."""
     latest = mailbox.verifications.order_by("-checked_at").first()
+    doubt = latest_check.doubt(mailbox, latest) if latest else ""
+    ahead = forecast.outlook(mailbox, now=now())
     return {
         "address": mailbox.address,
         "provider": mailbox.provider,
@@ -274,9 +314,12 @@ def status(mailbox: Mailbox) -> dict[str, Any]:
         "last_refresh": mailbox.last_refresh_at,
         "next_refresh": mailbox.next_refresh_at,
         # A password does not expire by itself as far as IMAP tells.
-        "expires": None,
+        "expires": ahead.as_json() if ahead and mailbox.state not in NOT_REFRESHABLE else None,
         "completeness": {
-            "complete": latest.complete if latest else None,
+            # A check that found all says nothing of what came while refreshes failed.
+            "complete": latest.complete if latest and not (doubt and latest.complete) else None,
+            "current": not doubt if latest else None,
+            "doubt": doubt or None,
             "on_server": latest.on_server if latest else None,
             "accounted_for": latest.accounted_for if latest else None,
             "checked_at": latest.checked_at if latest else None,
@@ -290,7 +333,7 @@ def history(mailbox: Mailbox) -> dict[str, Any]:
         return {"state": "gap", "from": mailbox.gap_since, "to": None}
     if mailbox.history_complete_at is not None:
         return {"state": "complete", "as_of": mailbox.last_refresh_at}
-    run = mailbox.refreshes.order_by("-started_at").first()
+    run = mailbox.refreshes.exclude(trigger="verify").order_by("-started_at").first()
     if run is None:
         return {"state": "not_started"}
     folders = run.progress.get("folders", [])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from threadline.clock import now
 from threadline.services import accounts, imports, policy
 from threadline.services.connect import mailbox_named
 from threadline.services.errors import NotFound
@@ -41,9 +44,30 @@ def _follow_the_server(company: Company) -> None:
     servers: dict[str, dict[str, Any]] = settings.MAIL_SERVERS
     for mailbox in Mailbox.objects.filter(company=company):
         server = servers.get(mailbox.address_key.partition("@")[2])
-        if server and mailbox.settings["host"] == server["host"] and mailbox.settings["port"] != server["port"]:
+        if (
+            server
+            and mailbox.provider == "imap"
+            and mailbox.settings["host"] == server["host"]
+            and mailbox.settings["port"] != server["port"]
+        ):
             mailbox.settings["port"] = server["port"]
             mailbox.save(update_fields=["settings"])
+
+
+def let_days_pass(days: int) -> None:
+    """Move the clock of the demo forward: of the pages, the worker and the sandbox, which read the same file."""
+    file = Path(os.environ["THREADLINE_NOW_FILE"])
+    ahead = now() - datetime.now(UTC) + timedelta(days=days)
+    part = file.with_name(file.name + ".part")
+    part.write_text(f"{ahead.total_seconds():+.0f}", encoding="ascii")
+    part.replace(file)
+
+
+def microsoft_account(folder: Path) -> dict[str, Any] | None:
+    """The account that can be connected at the sandbox's Microsoft 365."""
+    ready = json.loads((folder / "ready.json").read_text(encoding="utf-8"))
+    accounts: list[dict[str, Any]] = ready.get("microsoft", {}).get("accounts", [])
+    return next((account for account in accounts if not account["admin"]), None)
 
 
 def is_connected(address: str) -> bool:

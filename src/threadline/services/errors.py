@@ -3,6 +3,7 @@
 Refused
 ├── NotFound        there is no such thing, or it is another company's: nobody can tell which
 ├── Invalid         a value cannot be used; `field` names it
+├── NotTheirs       it is somebody else's to do, or another browser's
 └── Conflict        it would contradict what is there
 """
 
@@ -24,6 +25,10 @@ class NotFound(Refused):
 
 class Invalid(Refused):
     """A value cannot be used."""
+
+
+class NotTheirs(Refused):
+    """It is for another person, or another browser, to do."""
 
 
 class Conflict(Refused):

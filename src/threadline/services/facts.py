@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, cast
 
 from django.db.models import Prefetch, QuerySet
 
-from threadline.domain.addresses import domain_of, normalise
+from threadline.domain.addresses import domain_of
 from threadline.domain.connection import State
 from threadline.domain.facts import CopyFacts, Correspondent, Facts, PersonAddress, PersonFacts, Where
 from threadline.domain.folders import Role
+from threadline.storage.among import among
 from threadline.storage.models import Company, Copy, Folder, Link, Mailbox, Message, Participant, Person, User
 from threadline.storage.models import PersonAddress as HeldAddress
 
@@ -38,7 +40,7 @@ def company_addresses(company_id: int) -> frozenset[str]:
     when connecting it must not take a candidate's mail off the profiles.
     """
     emails = User.objects.filter(company_id=company_id, is_active=True).values_list("email", flat=True)
-    users = frozenset(key for key in map(normalise, emails) if key)
+    users = frozenset(emails)  # kept in the form that is compared
     domains = {domain_of(key) for key in users}
     mailboxes = Mailbox.objects.filter(company_id=company_id).values_list("address_key", flat=True)
     likely = {key for key in mailboxes if key not in users and domain_of(key) in domains}
@@ -46,12 +48,22 @@ def company_addresses(company_id: int) -> frozenset[str]:
     return users | (likely - set(held.values_list("address__key", flat=True)))
 
 
+def company_addresses_among(company_id: int, keys: Collection[str]) -> frozenset[str]:
+    """Those of these addresses that are the company's, without reading all of them."""
+    users = User.objects.filter(company_id=company_id, is_active=True, email__in=keys)
+    found = frozenset(users.values_list("email", flat=True))
+    others = set(keys) - found
+    if others and Mailbox.objects.filter(company_id=company_id, address_key__in=others).exists():
+        return company_addresses(company_id) & frozenset(keys)
+    return found
+
+
 def of_people(person_ids: Collection[int]) -> dict[int, PersonFacts]:
     addresses: dict[int, list[PersonAddress]] = defaultdict(list)
-    held = HeldAddress.objects.filter(person_id__in=person_ids)
+    held = HeldAddress.objects.filter(person_id__in=among(person_ids))
     for person_id, key, as_written, primary in held.values_list("person_id", "address__key", "as_written", "primary"):
         addresses[person_id].append(PersonAddress(key, as_written, primary))
-    people = Person.objects.filter(pk__in=person_ids).values_list("pk", "name", "kind", "created_at")
+    people = Person.objects.filter(pk__in=among(person_ids)).values_list("pk", "name", "kind", "created_at")
     return {
         pk: PersonFacts(name, cast(type_kind, kind), created_at, tuple(addresses[pk]))
         for pk, name, kind, created_at in people
@@ -81,7 +93,8 @@ def of_messages(message_ids: Collection[int], *, mailbox_id: int | None = None) 
     """The facts of each message; with `mailbox_id` only that mailbox's copies are considered."""
     participants: dict[int, list[Correspondent]] = defaultdict(list)
     blind: dict[int, list[Correspondent]] = defaultdict(list)
-    rows = Participant.objects.filter(message_id__in=message_ids).order_by("pk")
+    wanted = among(message_ids)
+    rows = Participant.objects.filter(message_id__in=wanted).order_by("pk")
     named = rows.values_list("message_id", "copy", "role", "address__key", "as_written", "name")
     for message_id, blind_of, role, key, as_written, name in named:
         correspondent = Correspondent(cast(type_role, role), key, as_written, name)
@@ -89,53 +102,63 @@ def of_messages(message_ids: Collection[int], *, mailbox_id: int | None = None) 
             blind[blind_of].append(correspondent)
         else:
             participants[message_id].append(correspondent)
-    copies: dict[int, list[Copy]] = defaultdict(list)
-    held = Copy.objects.filter(message_id__in=message_ids).select_related("message").only(*_OF_A_COPY)
-    for copy in _in_places(held.filter(mailbox_id=mailbox_id) if mailbox_id else held):
-        copies[copy.message_id].append(copy)
-    conversations = dict(Message.objects.filter(pk__in=message_ids).values_list("pk", "conversation_id"))
+    messages = {
+        pk: (conversation_id, date)
+        for pk, conversation_id, date in Message.objects.filter(pk__in=wanted).values_list(
+            "pk", "conversation_id", "date"
+        )
+    }
+    copies: dict[int, list[CopyFacts]] = defaultdict(list)
+    own: dict[int, set[str]] = defaultdict(set)
+    held = Copy.objects.filter(message_id__in=wanted)
+    placed = list((held.filter(mailbox_id=mailbox_id) if mailbox_id else held).values_list(*_OF_A_COPY))
+    # Of folders and mailboxes there are few: read once, not joined to every copy.
+    folders = Folder.objects.select_related("mailbox").in_bulk({row[2] for row in placed})
+    for pk, message_id, folder_id, *times_and_place in placed:
+        folder, date = folders[folder_id], messages[message_id][1]
+        copies[message_id].append(_of_copy(folder, date, tuple(blind[pk]), *times_and_place))
+        own[message_id].add(folder.mailbox.address_key)
     return {
         message_id: MessageFacts(
             message_id=message_id,
             conversation_id=conversation_id,
             correspondents=tuple(participants[message_id]),
-            copies=tuple(of_copy(copy, tuple(blind[copy.pk])) for copy in copies[message_id]),
-            own_addresses=frozenset(copy.mailbox.address_key for copy in copies[message_id]),
+            copies=tuple(copies[message_id]),
+            own_addresses=frozenset(own[message_id]),
         )
-        for message_id, conversation_id in conversations.items()
+        for message_id, (conversation_id, _) in messages.items()
     }
 
 
 _OF_A_COPY = (
-    *("mailbox_id", "folder_id", "message_id", "decided_at", "provider_at"),
-    *("where", "where_folder", "where_since", "message__date"),
+    *("pk", "message_id", "folder_id"),
+    *("decided_at", "provider_at", "where", "where_folder", "where_since"),
 )
 
 
-def _in_places(copies: Iterable[Copy]) -> list[Copy]:
-    """The copies with their folders and mailboxes, of which there are few, read once."""
-    found = list(copies)
-    folders = Folder.objects.select_related("mailbox").in_bulk({copy.folder_id for copy in found})
-    for copy in found:
-        copy.folder = folders[copy.folder_id]
-        copy.mailbox = copy.folder.mailbox
-    return found
-
-
-def of_copy(copy: Copy, bcc: tuple[Correspondent, ...]) -> CopyFacts:
-    mailbox = copy.mailbox
+def _of_copy(
+    folder: Folder,
+    header_at: datetime | None,
+    bcc: tuple[Correspondent, ...],
+    decided_at: datetime,
+    provider_at: datetime | None,
+    where: str,
+    where_folder: str,
+    where_since: datetime | None,
+) -> CopyFacts:
+    mailbox = folder.mailbox
     return CopyFacts(
         mailbox=mailbox.address,
-        folder=copy.folder.name,
-        role=Role(copy.folder.role),
-        included=copy.folder.included,
-        sent=copy.folder.role == Role.SENT.value,
-        decided_at=copy.decided_at,
-        provider_at=copy.provider_at,
-        header_at=copy.message.date,
-        where=Where(copy.where),
-        where_folder=copy.where_folder,
-        where_since=copy.where_since,
+        folder=folder.name,
+        role=Role(folder.role),
+        included=folder.included,
+        sent=folder.role == Role.SENT.value,
+        decided_at=decided_at,
+        provider_at=provider_at,
+        header_at=header_at,
+        where=Where(where),
+        where_folder=where_folder,
+        where_since=where_since,
         held=True,
         ledger_reason="",
         # A copy is held because a listing showed it.
@@ -187,6 +210,7 @@ def join(
 
 
 def links_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Link]:
-    message_ids, person_ids = {m for m, _ in pairs}, {p for _, p in pairs}
-    links = Link.objects.filter(message_id__in=message_ids, person_id__in=person_ids)
-    return {(link.message_id, link.person_id): link for link in links}
+    wanted = set(pairs)
+    # Not by person too: every combination of both would be looked up, and a message has few links.
+    links = Link.objects.filter(message_id__in=among({message_id for message_id, _ in wanted}))
+    return {pair: link for link in links if (pair := (link.message_id, link.person_id)) in wanted}

@@ -13,7 +13,7 @@ from django.db.models import F, QuerySet
 from threadline.clock import now as current
 from threadline.domain.schedule import LONGEST_RETRY
 from threadline.services.policy import policy_of
-from threadline.storage.models import Copy, Gap, Mailbox
+from threadline.storage.models import Copy, Gap, LedgerEntry, Mailbox
 
 SLIGHT = timedelta(hours=1)
 MONTHS = (
@@ -51,15 +51,22 @@ def _cause(mailbox: Mailbox, since: datetime) -> str:
 
 def close(mailbox: Mailbox, gap: Gap, *, now: datetime) -> None:
     """The refresh completed: how many emails of that time came back. Runs in a storing transaction."""
-    gap.ended_at, gap.recovered = now, Copy.objects.filter(gap=gap).count()
-    gap.save()
+    gap.ended_at = now
+    count(gap)
     mailbox.gap_since = None
     mailbox.save(update_fields=["gap_since"])
 
 
+def count(gap: Gap) -> None:
+    """What came back by now, and what is still in the ledger. Runs in a storing transaction."""
+    gap.recovered = Copy.objects.filter(gap=gap).count()
+    gap.set_aside = LedgerEntry.objects.filter(gap=gap, next_try_at__isnull=False).count()
+    gap.save()
+
+
 def worth_drawing(rows: QuerySet[Gap]) -> QuerySet[Gap]:
     """Without the short ones in which nothing was missed: they say nothing about anybody's mail."""
-    return rows.exclude(recovered=0, ended_at__lt=F("began_at") + SLIGHT)
+    return rows.exclude(recovered=0, set_aside=0, ended_at__lt=F("began_at") + SLIGHT)
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
@@ -78,7 +85,7 @@ def sentences(mailbox: Mailbox, *, most: int = 20) -> list[str]:
 def sentence(gap: Gap, zone: tzinfo) -> str:
     """ "Interrupted 12 to 19 May; 214 emails recovered", "Interrupted on 4 June, 10:42 to 14:05; ..."."""
     first, last, today = (_day(moment, zone) for moment in (gap.began_at, gap.ended_at, current()))
-    return f"{interrupted(first, last, today, hours(gap, zone))}; {recovered(gap.recovered)}"
+    return f"{interrupted(first, last, today, hours(gap, zone))}; {recovered(gap.recovered, gap.set_aside)}"
 
 
 def interrupted(first: date, last: date, today: date, hours: str = "") -> str:
@@ -91,10 +98,13 @@ def hours(gap: Gap, zone: tzinfo) -> str:
     return f"{began:%H:%M} to {ended:%H:%M}" if began.date() == ended.date() else ""
 
 
-def recovered(count: int) -> str:
-    if not count:
-        return "nothing was missing"
-    return f"{count:,} email{'' if count == 1 else 's'} recovered"
+def recovered(emails: int, set_aside: int = 0) -> str:
+    """ "214 emails recovered", "214 emails recovered, 1 set aside", "1 email set aside", "nothing was missing"."""
+    said = [f"{emails:,} email{'' if emails == 1 else 's'} recovered"] if emails else []
+    if set_aside:
+        noun = "" if emails else " email" if set_aside == 1 else " emails"
+        said.append(f"{set_aside:,}{noun} set aside")
+    return ", ".join(said) or "nothing was missing"
 
 
 def open_sentence(mailbox: Mailbox, since: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -11,8 +12,9 @@ from threadline.domain.cause_texts import CAUSE_TEXTS
 from threadline.domain.causes import Cause, Who
 from threadline.domain.connection import SECOND_ATTEMPT_AFTER, Event, Health, State, event_of, next_state
 from threadline.domain.connection_texts import STATE_TEXTS, Description, describe
-from threadline.domain.errors import NeedsUser, ProviderError, Throttled
+from threadline.domain.errors import AppMisconfigured, NeedsUser, ProviderError, Throttled
 from threadline.domain.schedule import next_refresh_at, retry_at, spread_of
+from threadline.services import installation
 from threadline.services.policy import policy_of
 from threadline.storage.models import ConnectionEvent, Mailbox
 
@@ -46,6 +48,15 @@ def describe_mailbox(mailbox: Mailbox) -> Description:
         zone=mailbox.company.zone,
         now=clock.now(),
     )
+
+
+def describe_now(mailbox: Mailbox) -> Description:
+    """The same with what of this installation holds the mailbox up, which its own state does not know."""
+    said, fault = describe_mailbox(mailbox), installation.fault_for(mailbox)
+    if fault is None:
+        return said
+    text = CAUSE_TEXTS[Cause(fault.cause)]
+    return replace(said, sentence=text.sentence(), next_step=text.next_step)
 
 
 def move(
@@ -115,6 +126,11 @@ def failed(mailbox: Mailbox, error: ProviderError, *, now: datetime) -> None:
     """A refresh failed: what that means for the connection, and when it is tried again."""
     _read_again(mailbox)
     if mailbox.state == State.DISCONNECTED.value:
+        return
+    if isinstance(error, AppMisconfigured) and mailbox.provider != "imap":
+        # This installation's own fault (services.installation) says nothing about any mailbox: only its turn is later.
+        mailbox.next_refresh_at = now + installation.RETRY_AFTER
+        mailbox.save(update_fields=["next_refresh_at"])
         return
     event = event_of(
         error,

@@ -11,23 +11,16 @@ from django.db.models import QuerySet
 
 from threadline.clock import now
 from threadline.domain.folders import Role
+from threadline.domain.set_aside import REASONS
 from threadline.providers.contract import Content, RemoteFolder, RemoteItem
 from threadline.providers.mime.block import header_block
 from threadline.providers.mime.pool import ParseFailure, Parser
 from threadline.services.errors import Conflict, NotFound
 from threadline.services.sessions import while_somebody_waits
-from threadline.storage.models import Company, Folder, LedgerEntry, Mailbox
+from threadline.storage.models import Company, Copy, Folder, Gap, LedgerEntry, Mailbox
 
-REASONS = {
-    "not_storable": "Something in this email cannot be stored. That is our fault, and we look into it.",
-    "unreadable_at_server": "The mail server lists this email but does not hand it out.",
-    "crashed": "Reading this email stopped the reader, three times.",
-    "timed_out": "Reading this email took too long, three times.",
-    "out_of_memory": "Reading this email needed too much memory, three times.",
-    "erased": "This email was erased on request and is kept out on purpose.",
-    "retention": "This email is older than your company keeps emails, so it is kept out on purpose.",
-}
 LEDGER_RETRY = timedelta(hours=6)
+LONGEST_RETRY = 28  # times that: a week
 _NAMING = (b"from:", b"subject:", b"message-id:")
 LONGEST_LINE, MOST_LINES = 2_000, 30  # of the fields that name an email
 
@@ -44,36 +37,47 @@ class Heading:
 NAMELESS = Heading()
 
 
-def record_failure(
-    folder: Folder,
-    generation: str,
-    item: RemoteItem,
-    reason: str,
-    detail: str,
-    raw: bytes | None,
-    *,
-    now: datetime,
-    heading: Heading = NAMELESS,
-) -> None:
-    """Write the ledger entry of a message that could not be stored, or count one more attempt on it."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A remote message that could not be stored. `attempts` counts each time that it was tried just now."""
+
+    item: RemoteItem
+    reason: str
+    detail: str
+    raw: bytes | None = None
+    heading: Heading = NAMELESS
+    attempts: int = 1
+
+
+def record_failure(folder: Folder, generation: str, failure: Failure, *, now: datetime, gap: Gap | None = None) -> None:
+    """Write the ledger entry of a message that could not be stored, or count more attempts on it.
+
+    `gap`: the one that is being filled; the message is one of its time unless the server says that it came before.
+    """
+    arrived = failure.item.received_at
+    if gap is not None and arrived is not None and arrived < gap.began_at:
+        gap = None
     entry, created = LedgerEntry.objects.get_or_create(
         folder=folder,
         generation=generation,
-        remote_id=item.remote_id,
+        remote_id=failure.item.remote_id,
         defaults={
             "mailbox_id": folder.mailbox_id,
-            "reason": reason,
-            "detail": detail,
+            "reason": failure.reason,
+            "detail": failure.detail,
+            "attempts": failure.attempts,
             "first_at": now,
             "next_try_at": now + LEDGER_RETRY,
-            "raw": raw,
-            **asdict(heading),
+            "raw": failure.raw,
+            "gap": gap,
+            **asdict(failure.heading),
         },
     )
     if not created:
-        entry.reason, entry.detail, entry.attempts = reason, detail, entry.attempts + 1
-        entry.next_try_at = now + LEDGER_RETRY * min(entry.attempts, 28)
-        entry.raw = raw or entry.raw
+        entry.reason, entry.detail, entry.attempts = failure.reason, failure.detail, entry.attempts + failure.attempts
+        entry.next_try_at = now + LEDGER_RETRY * min(max(2, entry.attempts // failure.attempts), LONGEST_RETRY)
+        entry.raw = failure.raw or entry.raw
+        heading = failure.heading
         if heading != NAMELESS:
             entry.message_id, entry.subject, entry.sender = heading.message_id, heading.subject, heading.sender
         entry.save()
@@ -114,6 +118,12 @@ def waiting(found: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
 
 def count(mailbox: Mailbox) -> int:
     return waiting(LedgerEntry.objects.filter(mailbox=mailbox)).count()
+
+
+def is_set_aside(copy: Copy) -> bool:
+    """Whether the text that this copy awaits could not be had, and is tried again."""
+    entries = LedgerEntry.objects.filter(folder=copy.folder, generation=copy.generation)
+    return entries.filter(remote_id=copy.remote_id).exists()
 
 
 def entry(company: Company, entry_id: int) -> LedgerEntry:

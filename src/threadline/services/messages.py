@@ -20,6 +20,7 @@ from threadline.storage import search
 from threadline.storage.models import Copy, Folder, Link, Mailbox, Message
 
 PAGE = 50
+FEW = 1000  # bodies that hold a rare word, at most
 MOST_COUNTED = 1000  # of what a search finds; beyond it nobody compares figures
 
 
@@ -33,49 +34,80 @@ class Page:
 
 
 def listing(
-    mailbox: Mailbox, role: Role, *, words: str = "", before: str = "", after: str = "", size: int = PAGE
+    mailbox: Mailbox, role: Role, *, found: Found | None = None, before: str = "", after: str = "", size: int = PAGE
 ) -> Page:
-    """The mailbox's own Inbox or Sent list, newest first, by position, so as quick deep down as on top."""
-    copies = _matching(copies_of(mailbox, role), mailbox, words)
+    """The mailbox's own Inbox or Sent list, newest first, by position, so as quick deep down as on top.
+
+    `found`: only what a search found.
+    """
+    return _page(found.among(mailbox, role) if found else copies_of(mailbox, role), before, after, size)
+
+
+def _page(copies: QuerySet[Copy], before: str, after: str, size: int) -> Page:
     if after:
-        at, pk = _position(after)
-        copies = copies.filter(Q(decided_at__gt=at) | Q(decided_at=at, pk__gt=pk)).order_by("decided_at", "pk")
+        at, pk = place_of(after)
+        # The bound says nothing new, but by it the index leads to the place; by the OR alone it is walked from its top.
+        copies = copies.filter(Q(decided_at__gt=at) | Q(decided_at=at, pk__gt=pk), decided_at__gte=at).order_by(
+            "decided_at", "pk"
+        )
     else:
         if before:
-            at, pk = _position(before)
-            copies = copies.filter(Q(decided_at__lt=at) | Q(decided_at=at, pk__lt=pk))
+            at, pk = place_of(before)
+            copies = copies.filter(Q(decided_at__lt=at) | Q(decided_at=at, pk__lt=pk), decided_at__lte=at)
         copies = copies.order_by("-decided_at", "-pk")
     found = list(_for_lists(copies)[: size + 1])
     more, found = len(found) > size, found[:size]
     if after:
         found.reverse()
-    older = _mark(found[-1]) if found and (more or after) else ""
-    newer = _mark(found[0]) if found and ((more and after) or before) else ""
+    older = mark_of(found[-1]) if found and (more or after) else ""
+    newer = mark_of(found[0]) if found and ((more and after) or before) else ""
     return Page(found, older, newer)
 
 
-def count(mailbox: Mailbox, role: Role) -> int:
-    return copies_of(mailbox, role).count()
+def count_found(mailbox: Mailbox, role: Role, found: Found) -> int:
+    """How many of a list were found; counted up to one more than `MOST_COUNTED`."""
+    return found.among(mailbox, role)[: MOST_COUNTED + 1].count()
 
 
-def count_found(mailbox: Mailbox, role: Role, words: str) -> int:
-    """How many of a list hold these words; counted up to one more than `MOST_COUNTED`."""
-    return _matching(copies_of(mailbox, role), mailbox, words)[: MOST_COUNTED + 1].count()
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found in a mailbox, asked for once for all that a page tells of it.
+
+    Of a rare word the bodies say which copies those are; for a frequent one the list is read from its top until a page
+    is full, with a look for each whether its body is among the found ones.
+    """
+
+    few: frozenset[int] | None  # numbers of the copies
+    many: tuple[str, list[Any]] | None  # a question whose answers are numbers of bodies
+
+    def among(self, mailbox: Mailbox, role: Role) -> QuerySet[Copy]:
+        listed = copies_of(mailbox, role)
+        if self.many is not None:
+            return listed.filter(body_id__in=RawSQL(*self.many))  # noqa: S611 - the words travel as a parameter
+        if not self.few:
+            return listed.none()
+        rows = Copy.objects.filter(pk__in=self.few).values_list("pk", "folder_id", "where")
+        folders = set(Folder.objects.filter(mailbox=mailbox, role=role.value).values_list("pk", flat=True))
+        # By number alone: offered the folder too, SQLite would walk the whole list.
+        here = [pk for pk, folder, where in rows if folder in folders and where == Where.HERE.value]
+        return Copy.objects.filter(pk__in=here)
+
+
+def search_in(mailbox: Mailbox, words: str) -> Found:
+    """The copies in this mailbox that hold every word."""
+    query = search.matching(mailbox.company_id, words)
+    if query is None:
+        return Found(frozenset(), None)
+    few = search.at_most(query, FEW)
+    if few is None:
+        return Found(None, search.gathered(query))
+    copies = Copy.objects.filter(body_id__in=few).values_list("pk", "mailbox_id")
+    return Found(frozenset(pk for pk, mailbox_id in copies if mailbox_id == mailbox.pk), None)
 
 
 def copies_of(mailbox: Mailbox, role: Role) -> QuerySet[Copy]:
     folders = list(Folder.objects.filter(mailbox=mailbox, role=role.value).values_list("pk", flat=True))
     return Copy.objects.filter(folder_id__in=folders, where=Where.HERE.value)
-
-
-def _matching(copies: QuerySet[Copy], mailbox: Mailbox, words: str) -> QuerySet[Copy]:
-    if not words.strip():
-        return copies
-    found = search.matching(mailbox.company_id, words)
-    if found is None:
-        return copies.none()
-    query, parameters = found
-    return copies.filter(body_id__in=RawSQL(query, parameters))  # noqa: S611 - the words travel as a parameter
 
 
 def _for_lists(copies: QuerySet[Copy]) -> QuerySet[Copy]:
@@ -87,11 +119,13 @@ def _for_lists(copies: QuerySet[Copy]) -> QuerySet[Copy]:
     )
 
 
-def _mark(copy: Copy) -> str:
+def mark_of(copy: Copy) -> str:
+    """The place of a copy in its list, as an address names it."""
     return f"{copy.decided_at.timestamp():.6f}_{copy.pk}"
 
 
-def _position(mark: str) -> tuple[datetime, int]:
+def place_of(mark: str) -> tuple[datetime, int]:
+    """Time and number of the copy at a place. Raises NotFound where it is none."""
     try:
         at, _, pk = mark.partition("_")
         return datetime.fromtimestamp(float(at), UTC), int(pk)
@@ -158,11 +192,11 @@ def _remote(copy: Copy) -> RemoteFolder:
 def copy_as_json(copy: Copy) -> dict[str, Any]:
     """One copy in the shape of the command line's contract."""
     recipients = copy.body.recipients
-    senders = recipients.get("from") or [{"name": copy.message.sender_name, "address": copy.message.sender_address}]
+    senders = recipients.get("from") or [{"name": copy.sender_name, "address": copy.message.sender_address}]
     return {
         "id": copy.pk,
         "message_id": copy.message.message_id,
-        "subject": copy.message.subject,
+        "subject": copy.subject,
         "from": senders[0] if senders and senders[0]["address"] else None,
         "to": recipients.get("to", []),
         "cc": recipients.get("cc", []),

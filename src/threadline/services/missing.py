@@ -9,8 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from threadline.providers.contract import Query
 from threadline.services import ledger
-from threadline.services.diagnose import Diagnosis, explain_message_id, search_live
 from threadline.services.folders import folder_named
+from threadline.services.live import Search, explain_message_id, search_live
 from threadline.services.refresh import ask_for
 from threadline.storage.arrivals import digest_of
 from threadline.storage.models import Copy, LedgerEntry, Mailbox, Message, Participant, Person, User
@@ -27,12 +27,15 @@ class Wanted:
     message_id: str = ""
 
 
-def in_account(mailbox: Mailbox, wanted: Wanted, person: Person) -> list[Diagnosis]:
-    """Everything in the live account that fits, with its verdict. Raises ProviderError; NotFound for a Message-ID."""
+def in_account(mailbox: Mailbox, wanted: Wanted, person: Person, *, at_most: int) -> Search:
+    """What fits in the live account and is not held, with verdicts. Raises ProviderError; NotFound for a Message-ID.
+
+    A Message-ID finds what is held too.
+    """
     if wanted.message_id:
-        return explain_message_id(mailbox, wanted.message_id, person)
+        return Search(explain_message_id(mailbox, wanted.message_id, person), more=False)
     query = Query(correspondent=wanted.correspondent, subject=wanted.subject, since=wanted.since, until=wanted.until)
-    return search_live(mailbox, query, person)
+    return search_live(mailbox, query, person, at_most=at_most)
 
 
 def among_held(mailbox: Mailbox, wanted: Wanted) -> QuerySet[Message]:
@@ -47,7 +50,9 @@ def among_held(mailbox: Mailbox, wanted: Wanted) -> QuerySet[Message]:
         words = wanted.correspondent.strip()
         found = found.filter(Exists(names.filter(Q(as_written__icontains=words) | Q(name__icontains=words))))
     if wanted.subject:
-        found = found.filter(subject__icontains=wanted.subject.strip())
+        words = wanted.subject.strip()
+        as_shown = Q(body__subject__icontains=words) | Q(body__subject=None, message__subject__icontains=words)
+        found = found.filter(Exists(copies.filter(as_shown)))
     if wanted.since:
         found = found.filter(at__gte=wanted.since)
     if wanted.until:

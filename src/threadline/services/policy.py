@@ -86,11 +86,15 @@ def _blocklist(text: str) -> list[str]:
 
 
 def save(company: Company, after: Policy, user: User | None, *, door: str) -> None:
-    """Set the policy. The schedule follows at once; the links are brought in line by `link.bring_in_line`."""
+    """Set the policy. The schedule follows at once; the links are brought in line by `relink.bring_in_line`."""
     with transaction.atomic():
         locked = Company.objects.select_for_update().get(pk=company.pk)
         if locked.relink_requested_at is None:
-            locked.previous_policy = locked.policy
+            locked.previous_policy, locked.relink_progress = locked.policy, {}
+        else:
+            # Some links stand under the policy that is replaced before all of them did.
+            between = [*locked.relink_progress.get("between", ()), locked.policy]
+            locked.relink_progress = {"between": between}
         before = policy_of(locked)
         locked.policy = to_json(after)
         locked.relink_requested_at = now()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,14 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from threadline.clock import now
-from threadline.config.keyfile import installation_secrets
+from threadline.domain.cause_texts import CAUSE_TEXTS
 from threadline.domain.causes import Cause
-from threadline.domain.errors import NeedsUser, Throttled
-from threadline.providers.contract import Security, ServerSettings, Session
+from threadline.domain.errors import NeedsAdmin, NeedsUser, ProviderError, Throttled
+from threadline.providers.contract import Security, ServerSettings, Session, TokenSource
 from threadline.providers.registry import USUAL_TIMEOUT
 from threadline.providers.registry import open_session as open_provider
-from threadline.storage.models import Mailbox, Secret
-from threadline.storage.sealing import seal, unseal
+from threadline.services.sealed import opened, sealed
+from threadline.storage.models import Grant, Mailbox, Secret, SignIn, Subscription
 
 ANSWER = 15.0  # seconds for one answer, where a person waits
 PATIENCE = 30.0  # seconds for all of them
@@ -43,12 +42,28 @@ class Credentials:
     def access_token(self) -> str | None:
         return self.secret if self.kind == "access_token" else None
 
+    def renewed(self, rejected: str, claims: str = "") -> str:  # noqa: ARG002 - the contract's
+        """What was given is all there is."""
+        raise NeedsUser("The mail server does not accept the access token any more.", cause=Cause.SIGN_IN_EXPIRED)
+
     def __repr__(self) -> str:
         return "Credentials(...)"
 
 
 def server_settings(mailbox: Mailbox) -> ServerSettings:
+    """Where a mailbox is read. Microsoft's address is the installation's to know, and may have changed since."""
+    if mailbox.provider == "graph":
+        from threadline.services.microsoft.app import server_of  # noqa: PLC0415  brings HTTP
+
+        return settings_from_json(server_of(mailbox.settings.get("username", mailbox.address)))
     return settings_from_json(mailbox.settings)
+
+
+def named_by_operator(mailbox: Mailbox) -> bool:
+    """Whether the operator gave this address, so that a private one is what was meant."""
+    if mailbox.provider == "graph":
+        return bool(django_settings.MICROSOFT.graph_url)
+    return bool(mailbox.settings.get("by_operator", False))
 
 
 def settings_from_json(stored: dict[str, Any]) -> ServerSettings:
@@ -66,47 +81,65 @@ def settings_to_json(server: ServerSettings) -> dict[str, Any]:
 
 def keep(mailbox: Mailbox, credentials: Credentials) -> None:
     """Seal and store the credentials of a mailbox, in place of earlier ones."""
-    plain = json.dumps({"kind": credentials.kind, "secret": credentials.secret}).encode()
-    sealed = seal(plain, context=_context(mailbox), secrets=_secrets())
-    Secret.objects.update_or_create(mailbox=mailbox, defaults={"sealed": sealed, "updated_at": now()})
+    value = {"kind": credentials.kind, "secret": credentials.secret}
+    kept = sealed(value, context=_context(mailbox))
+    Secret.objects.update_or_create(mailbox=mailbox, defaults={"sealed": kept, "updated_at": now()})
 
 
 def has_stored(mailbox: Mailbox) -> bool:
-    return Secret.objects.filter(mailbox=mailbox).exists()
+    return Secret.objects.filter(mailbox=mailbox).exists() or Grant.objects.filter(mailbox=mailbox).exists()
 
 
 def forget(mailbox: Mailbox) -> None:
-    Secret.objects.filter(mailbox=mailbox).delete()
+    """Forget everything this mailbox could sign in with, and what Microsoft was to tell us of it."""
+    for table in (Secret, Grant, SignIn, Subscription):
+        table.objects.filter(mailbox=mailbox).delete()
 
 
 def reseal_all() -> int:
-    """Seal every stored secret with the current key; returns how many were."""
+    """Seal every stored secret with the current key; returns how many were. A sign-in under way is begun again."""
+    from threadline.services import tokens  # noqa: PLC0415  brings HTTP
+
     count = 0
     for mailbox in Mailbox.objects.filter(secret__isnull=False).order_by("pk"):
         with transaction.atomic():
             # Whoever changes a password meanwhile waits, and is not overwritten with what we read.
             if Secret.objects.select_for_update().filter(mailbox=mailbox).first() is not None:
-                keep(mailbox, stored(mailbox))
+                keep(mailbox, password_of(mailbox))
                 count += 1
+    for mailbox in Mailbox.objects.filter(grant__isnull=False).order_by("pk"):
+        with transaction.atomic():
+            count += tokens.reseal(mailbox)
+    SignIn.objects.all().delete()
     return count
 
 
-def stored(mailbox: Mailbox) -> Credentials:
+def stored(mailbox: Mailbox) -> TokenSource:
+    """What this mailbox signs in with. Raises NeedsUser where it has nothing any more."""
+    if mailbox.provider == "graph":
+        from threadline.services import tokens  # noqa: PLC0415  brings HTTP
+
+        return tokens.GrantTokens(mailbox.pk)
+    return password_of(mailbox)
+
+
+def password_of(mailbox: Mailbox) -> Credentials:
     secret = Secret.objects.filter(mailbox=mailbox).first()
     if secret is None:
-        raise NeedsUser(
-            "This mailbox is not signed in. Sign in again; nothing is lost.", cause=Cause.DISCONNECTED_BY_USER
-        )
-    plain = json.loads(unseal(bytes(secret.sealed), context=_context(mailbox), secrets=_secrets()))
+        raise nothing_to_sign_in_with(mailbox.pk)
+    plain = opened(secret.sealed, context=_context(mailbox))
     return Credentials(secret=plain["secret"], kind=plain["kind"])
 
 
-def _secrets() -> tuple[str, ...]:
-    """Read anew each time: `keys rotate` changes the file while other processes run."""
-    if django_settings.KEY_FILE is None:
-        environment: tuple[str, ...] = django_settings.SECRETS
-        return environment
-    return installation_secrets(django_settings.KEY_FILE)
+def nothing_to_sign_in_with(mailbox_id: int) -> ProviderError:
+    """Why a mailbox has nothing stored: it waits for an approval, for the click after it, or was disconnected."""
+    waiting_for = Mailbox.objects.filter(pk=mailbox_id).values_list("cause", flat=True).first()
+    if waiting_for == Cause.ADMIN_APPROVAL.value:
+        return NeedsAdmin(CAUSE_TEXTS[Cause.ADMIN_APPROVAL].sentence(), cause=Cause.ADMIN_APPROVAL)
+    if waiting_for == Cause.APPROVAL_GIVEN.value:
+        return NeedsUser(CAUSE_TEXTS[Cause.APPROVAL_GIVEN].sentence(), cause=Cause.APPROVAL_GIVEN)
+    said = "This mailbox is not signed in. Sign in again; nothing is lost."
+    return NeedsUser(said, cause=Cause.DISCONNECTED_BY_USER)
 
 
 def _context(mailbox: Mailbox) -> str:
@@ -119,14 +152,14 @@ def open_mailbox(mailbox: Mailbox) -> Session:
         mailbox.provider,
         server_settings(mailbox),
         stored(mailbox),
-        by_hand=mailbox.settings.get("by_operator", False),
+        by_hand=named_by_operator(mailbox),
     )
 
 
 def open_with(
     provider: str,
     server: ServerSettings,
-    credentials: Credentials,
+    credentials: TokenSource,
     *,
     by_hand: bool = False,
     timeout: float = USUAL_TIMEOUT,
@@ -148,7 +181,7 @@ def while_somebody_waits(mailbox: Mailbox, *, patience: float = PATIENCE) -> Ite
             mailbox.provider,
             server_settings(mailbox),
             stored(mailbox),
-            by_hand=mailbox.settings.get("by_operator", False),
+            by_hand=named_by_operator(mailbox),
             timeout=min(patience, ANSWER),
             patience=patience,
         )

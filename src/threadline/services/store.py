@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import sqlite3
 import tarfile
 import tempfile
 from io import StringIO
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from threadline.services.errors import Conflict, Invalid
-from threadline.storage import search
+from threadline.storage import migrations, search
+from threadline.storage.apps import StorageConfig
 
 
 def is_current() -> bool:
+    """Whether everything that this process uses of the store is as its program expects it."""
+    expected = {name for _, name, _ in pkgutil.iter_modules(migrations.__path__)}
+    if not expected <= _applied():
+        return False
+    return not is_whole_program() or _other_apps_are_current()
+
+
+def _applied() -> set[str]:
+    """Our own migrations that the store has seen. Asked without Django's machinery, which is slow to load."""
+    with connection.cursor() as cursor:
+        if "django_migrations" not in connection.introspection.table_names(cursor):
+            return set()
+        cursor.execute("SELECT name FROM django_migrations WHERE app = %s", [StorageConfig.label])
+        return {name for (name,) in cursor.fetchall()}
+
+
+def is_whole_program() -> bool:
+    """Whether pages and sign-in are loaded too: only then can the store be made or brought up to date."""
+    return apps.is_installed("threadline.web")
+
+
+def _other_apps_are_current() -> bool:
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
@@ -27,6 +52,8 @@ def ensure() -> bool:
     """Make a new store, or bring an older one up to date; returns whether there was anything to do."""
     if is_current():
         return False
+    from django.core.management import call_command  # noqa: PLC0415
+
     call_command("migrate", interactive=False, verbosity=0, stdout=StringIO())
     search.prepare()
     return True

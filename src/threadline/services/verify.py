@@ -6,28 +6,32 @@ or unexpected was looked up again by its id before it counts (I12). Missing ones
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from threadline.clock import now
 from threadline.domain.connection import State
+from threadline.domain.coverage import covers
+from threadline.domain.errors import ProviderError
 from threadline.domain.facts import Where
 from threadline.providers.contract import RemoteFolder, RemoteItem, Session
-from threadline.providers.mime.parse import headers_only
 from threadline.providers.mime.pool import Parser
+from threadline.services import gaps
 from threadline.services.errors import Conflict
 from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.folders import list_folders
 from threadline.services.refresh.items import load_items
 from threadline.services.refresh.load import load_folder
+from threadline.services.refresh.rebind import of_other_generations
 from threadline.services.refresh.report import FolderReport, Report
 from threadline.services.refresh.work import Work
 from threadline.services.sessions import open_mailbox
 from threadline.storage import leases
+from threadline.storage.among import among_texts
 from threadline.storage.models import Copy, Folder, LedgerEntry, Mailbox, Refresh, Verification
 
 
@@ -78,6 +82,9 @@ def verify(mailbox_id: int, *, opening: Callable[[Mailbox], Session] = open_mail
     began = now()
     with leases.hold(mailbox_id) as lease, Parser() as parser, ExitStack() as stack:
         mailbox = Mailbox.objects.select_related("company").get(pk=mailbox_id)
+        stack.enter_context(_failure_kept(mailbox, lease))
+        with lease.storing():  # what a check brings of the time of a gap is recovered too
+            gap = gaps.begin(mailbox, now=began)
         work = Work(
             mailbox=mailbox,
             company=mailbox.company,
@@ -87,7 +94,7 @@ def verify(mailbox_id: int, *, opening: Callable[[Mailbox], Session] = open_mail
             session=opening(mailbox),
             reopen=lambda: opening(mailbox),
             report=Report(),
-            gap=None,
+            gap=gap,
             keeps_progress=False,
         )
         stack.callback(work.close)
@@ -102,6 +109,27 @@ def verify(mailbox_id: int, *, opening: Callable[[Mailbox], Session] = open_mail
             asked = Mailbox.objects.filter(pk=mailbox_id, verification_requested_at__lte=began)
             asked.update(verification_requested_at=None)
     return check
+
+
+@contextmanager
+def _failure_kept(mailbox: Mailbox, lease: leases.Lease) -> Iterator[None]:
+    """A check that the provider did not let come to its end is noted: the one before does not speak for now."""
+    began = now()
+    try:
+        yield
+    except ProviderError as error:
+        with lease.storing():
+            Refresh.objects.create(
+                mailbox=mailbox,
+                trigger="verify",
+                fence=lease.fence,
+                started_at=began,
+                finished_at=now(),
+                outcome="failed",
+                cause=error.cause.value,
+                sentence=str(error)[:500],
+            )
+        raise
 
 
 def _fetch_again(work: Work, check: Check) -> None:
@@ -131,14 +159,17 @@ def _check(work: Work, folder: Folder) -> FolderCheck:
         check.on_server = len(listing.ids)  # never listed to its end: what is held is what a refresh has brought so far
         check.held = len(_held(folder) & listing.ids) if listing.generation == folder.generation else 0
         return check
-    if listing.generation != folder.generation:
-        load_folder(work, folder)  # renumbered since: by id nothing can be compared before the copies are found again
+    if listing.generation != folder.generation or _is_left_behind(folder):
+        # Renumbered since, or a refresh was stopped while it found the copies behind their new ids: by id nothing can
+        # be compared before all of them are found again.
+        load_folder(work, folder)
         listing = work.session.list_ids(remote)
     held, ledger = _held(folder), _in_ledger(folder)
-    new, missing = _sort_out(folder, listing.ids - held - ledger)
-    items = _look_up(work.session, remote, listing.generation, missing)
-    check.on_server = len(listing.ids) - (len(missing) - len(items))
-    check.new = len(new)
+    new, unknown = _sort_out(folder, listing.ids - held - ledger)
+    there = _look_up(work.session, remote, listing.generation, unknown)
+    items = [(item, message_id) for item, message_id in there if not _is_new(folder, item.remote_id, item.received_at)]
+    check.on_server = len(listing.ids) - (len(unknown) - len(there))
+    check.new = len(new) + len(there) - len(items)
     check.missing = [{"id": item.remote_id, "message_id": message_id} for item, message_id in items]
     if items:
         report = FolderReport(role=folder.role, name=folder.name)
@@ -146,9 +177,11 @@ def _check(work: Work, folder: Folder) -> FolderCheck:
         held_now, ledger_now = _held(folder), _in_ledger(folder)
         check.repaired = sum(item.remote_id in held_now for item, _ in items)
         held, ledger = held_now, ledger_now
-    there = _still_there(work.session, remote, listing.generation, held - listing.ids)
-    check.on_server += len(there)
-    listed = listing.ids | there
+    still = _still_there(work.session, remote, listing.generation, (held | ledger) - listing.ids)
+    _forget_set_aside(work, folder, ledger - listing.ids - still)
+    still &= held
+    check.on_server += len(still)
+    listed = listing.ids | still
     unexpected = held - listed
     if unexpected:
         work.departed.setdefault(folder.pk, set()).update(unexpected)
@@ -157,9 +190,22 @@ def _check(work: Work, folder: Folder) -> FolderCheck:
     return check
 
 
+def _forget_set_aside(work: Work, folder: Folder, gone: Collection[str]) -> None:
+    """What is neither listed nor found by its id needs no further try."""
+    if gone:
+        entries = LedgerEntry.objects.filter(folder=folder, generation=folder.generation, next_try_at__isnull=False)
+        with work.storing(folder.name):
+            entries.filter(remote_id__in=among_texts(gone)).delete()
+
+
+def _is_left_behind(folder: Folder) -> bool:
+    """Whether copies still stand under a numbering that the server has given up."""
+    return Copy.objects.filter(of_other_generations(folder, folder.generation), where=Where.HERE.value).exists()
+
+
 def _held(folder: Folder) -> frozenset[str]:
-    copies = Copy.objects.filter(folder=folder, generation=folder.generation, where=Where.HERE.value)
-    return frozenset(copies.values_list("remote_id", flat=True))
+    here = Copy.objects.filter(folder=folder, generation=folder.generation, where=Where.HERE.value)
+    return frozenset(here.filter(awaits_text=False).values_list("remote_id", flat=True))
 
 
 def _in_ledger(folder: Folder) -> frozenset[str]:
@@ -168,13 +214,16 @@ def _in_ledger(folder: Folder) -> frozenset[str]:
 
 
 def _sort_out(folder: Folder, unknown: Iterable[str]) -> tuple[set[str], set[str]]:
-    """(arrived after the last completed listing, missing). IMAP ids rise: at or above its UIDNEXT is new."""
-    limit = int(folder.listed_up_to) if folder.listed_up_to.isdecimal() else None
+    """(arrived after the last completed listing, to be looked up). Where ids rise, the id alone says which are new."""
     new: set[str] = set()
-    missing: set[str] = set()
+    others: set[str] = set()
     for remote_id in unknown:
-        (new if limit is not None and int(remote_id) >= limit else missing).add(remote_id)
-    return new, missing
+        (new if _is_new(folder, remote_id, None) else others).add(remote_id)
+    return new, others
+
+
+def _is_new(folder: Folder, remote_id: str, received_at: datetime | None) -> bool:
+    return covers(folder.listed_up_to, remote_id, received_at) is False
 
 
 def _look_up(
@@ -183,6 +232,8 @@ def _look_up(
     wanted = sorted(ids)
     if not wanted:
         return []
+    from threadline.providers.mime.parse import headers_only  # noqa: PLC0415  seldom needed, slow to load
+
     return [(item, headers_only(block).message_id) for item, block in session.headers(remote, generation, wanted)]
 
 
@@ -209,11 +260,13 @@ def _described(folder: Folder, ids: Iterable[str]) -> list[dict[str, Any]]:
 
 def sentence(check: Verification) -> str:
     """ "1,204 of 1,204 accounted for", and where that is not all, what happens with the rest."""
-    said = f"{check.accounted_for:,} of {check.on_server:,} accounted for"
-    missing = max(0, check.on_server - check.accounted_for)
-    if check.complete or not missing:
-        return said
-    return f"{said}; {missing:,} {'is' if missing == 1 else 'are'} being fetched again"
+    return in_words(check.accounted_for, check.on_server)
+
+
+def in_words(accounted_for: int, on_server: int) -> str:
+    said = f"{accounted_for:,} of {on_server:,} accounted for"
+    missing = on_server - accounted_for
+    return said if missing <= 0 else f"{said}; {missing:,} {'is' if missing == 1 else 'are'} being fetched again"
 
 
 def ask_for(mailbox: Mailbox) -> None:

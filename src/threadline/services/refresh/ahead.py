@@ -1,12 +1,12 @@
 """Reading one batch ahead: while one is stored, the next is fetched and parsed.
 
-Storing is this process's work, fetching the server's and parsing the parser's, so a thread that mostly waits for both
-is enough to keep all of them busy. At most one batch waits, so memory holds two.
+Storing is this process's work, fetching the server's and parsing the parser's, so threads that mostly wait for those
+are enough to keep all of them busy. At most one item waits in front of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 LOOK_UP_SECONDS = 1.0
 
 
-def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None]) -> Iterator[T]:
+def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: None) -> Iterator[T]:
     """The items, each made in a thread while the one before it is used.
 
     `meanwhile` is called now and then while we wait for one. What their maker raises is raised here, in its place.
@@ -28,6 +28,8 @@ def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None]) -> Iterator[
                 coming = thread.submit(next, items, None)
                 yield item
         finally:
+            if isinstance(items, Generator):
+                thread.submit(items.close)  # with what it holds itself
             thread.submit(connections.close_all)
 
 

@@ -1,10 +1,12 @@
 """One batch of messages on its way: planned by size, fetched, and read in the parser's process.
 
-Memory holds one batch and one more that is being read (I9). Nothing here touches the store.
+Memory holds a batch, one that is being read, and a few megabytes that are being fetched (I9). Nothing here touches the
+store.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,14 +17,16 @@ from threadline.domain.messages import ParsedMessage
 from threadline.domain.visibility import decided_time
 from threadline.providers.contract import Content, FetchFailure, RemoteFolder, RemoteItem
 from threadline.providers.mime.pool import ParseFailure
-from threadline.services.ledger import NAMELESS, Heading, heading_of
+from threadline.services.ledger import Failure, heading_of
 from threadline.services.refresh import narrow
 from threadline.services.refresh.work import Work
 from threadline.storage.arrivals import Arrival
 from threadline.storage.models import Folder
 
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 14 * 1024 * 1024  # expected, at the server
+PIECE_BYTES = 4 * 1024 * 1024  # fetched, and handed to the parser
 BATCH_COUNT = 500
+FIRST_COUNT = 100  # of many: what is newest is there soon, and nobody waits long for something to store
 EXPECTED_OF_ONE = 128 * 1024  # of a larger message the attachments stay where they are
 INLINE_RAW = 32 * 1024 * 1024  # raw forms kept in the store are no larger; of larger ones the provider's stays the only
 
@@ -32,7 +36,7 @@ class Batch:
     """What came of one batch of items, ready to be stored in one transaction."""
 
     arrivals: list[Arrival] = field(default_factory=list)
-    failures: list[tuple[RemoteItem, str, str, bytes | None, Heading]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     gone: int = 0  # listed, and gone when asked for
     error: ProviderError | None = None  # what ended the fetch early; what came before it is stored all the same
 
@@ -41,52 +45,84 @@ def plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
     """Batches by expected bytes, so that one is about as much work as the next."""
     batch: list[RemoteItem] = []
     expected = 0
+    most = FIRST_COUNT if len(items) > BATCH_COUNT else BATCH_COUNT
     for item in items:
         size = min(item.size, EXPECTED_OF_ONE)
-        if batch and (expected + size > BATCH_BYTES or len(batch) >= BATCH_COUNT):
+        if batch and (expected + size > BATCH_BYTES or len(batch) >= most):
             yield batch
-            batch, expected = [], 0
+            batch, expected, most = [], 0, BATCH_COUNT
         batch.append(item)
         expected += size
     if batch:
         yield batch
 
 
-def read_each(
+@dataclass(slots=True)
+class Fetched:
+    """A piece of a batch as the server answered, of a few megabytes; `last` of its batch."""
+
+    contents: list[Content] = field(default_factory=list)
+    failures: list[FetchFailure] = field(default_factory=list)
+    error: ProviderError | None = None
+    last: bool = False
+
+
+def fetch_each(
     work: Work, folder: Folder, remote: RemoteFolder, generation: str, batches: Sequence[Sequence[RemoteItem]]
-) -> Iterator[Batch]:
+) -> Iterator[Fetched]:
+    """The batches in their order, up to the first that the server does not answer to its end."""
     for planned in batches:
-        batch = _read(work, folder, remote, generation, planned)
-        yield batch
-        if batch.error is not None:
+        piece, size = Fetched(), 0
+        try:
+            for answer in _timed(work, narrow.fetch(work, remote, generation, planned)):
+                if isinstance(answer, FetchFailure):
+                    piece.failures.append(answer)
+                    continue
+                piece.contents.append(answer)
+                size += len(answer.raw) + sum(len(part.body) for part in answer.parts)
+                if size >= PIECE_BYTES:
+                    yield piece
+                    piece, size = Fetched(), 0
+                work.keep_alive(folder.name)
+        except ProviderError as error:
+            piece.error = error
+        piece.last = True
+        yield piece
+        if piece.error is not None:
             return
 
 
-def _read(work: Work, folder: Folder, remote: RemoteFolder, generation: str, items: Sequence[RemoteItem]) -> Batch:
-    """Fetch and parse; memory is bounded by handing the parser a few megabytes at a time."""
-    batch, waiting, size = Batch(), [], 0
-    try:
-        for answer in narrow.fetch(work, remote, generation, items):
-            if isinstance(answer, FetchFailure):
-                _note_failure(batch, answer)
-                continue
-            waiting.append(answer)
-            size += len(answer.raw) + sum(len(part.body) for part in answer.parts)
-            if size >= BATCH_BYTES:
-                _parse(work, folder, generation, waiting, batch)
-                waiting, size = [], 0
-            work.keep_alive(folder.name)
-    except ProviderError as error:
-        batch.error = error
-    _parse(work, folder, generation, waiting, batch)
-    return batch
+def _timed(work: Work, answers: Iterator[Content | FetchFailure]) -> Iterator[Content | FetchFailure]:
+    """The answers, with the time that we waited for them and their bytes noted."""
+    while True:
+        began = time.monotonic()
+        answer = next(answers, None)
+        work.fetching_seconds += time.monotonic() - began
+        if answer is None:
+            return
+        if isinstance(answer, Content):
+            work.fetched_bytes += len(answer.raw) + sum(len(part.body) for part in answer.parts)
+        yield answer
+
+
+def read_each(work: Work, folder: Folder, generation: str, fetched: Iterator[Fetched]) -> Iterator[Batch]:
+    """Each batch, read by the parser as its pieces come."""
+    batch = Batch()
+    for piece in fetched:
+        for failure in piece.failures:
+            _note_failure(batch, failure)
+        _parse(work, folder, generation, piece.contents, batch)
+        if piece.last:
+            batch.error = piece.error
+            yield batch
+            batch = Batch()
 
 
 def _note_failure(batch: Batch, failure: FetchFailure) -> None:
     if isinstance(failure.error, MessageGone):
         batch.gone += 1
     else:
-        batch.failures.append((failure.item, "unreadable_at_server", str(failure.error), None, NAMELESS))
+        batch.failures.append(Failure(failure.item, "unreadable_at_server", str(failure.error)))
 
 
 def _parse(work: Work, folder: Folder, generation: str, contents: list[Content], batch: Batch) -> None:
@@ -96,14 +132,15 @@ def _parse(work: Work, folder: Folder, generation: str, contents: list[Content],
         if isinstance(parsed, ParseFailure):
             raw = content.raw if len(content.raw) <= INLINE_RAW else None
             heading = heading_of(work.parser, content.item, content.raw)
-            batch.failures.append((content.item, parsed.reason.value, f"tried {parsed.attempts} times", raw, heading))
+            reason, detail = parsed.reason.value, f"tried {parsed.attempts} times"
+            batch.failures.append(Failure(content.item, reason, detail, raw, heading, parsed.attempts))
         else:
-            batch.arrivals.append(arrival_of(folder, generation, content, parsed))
+            batch.arrivals.append(arrival_of(folder, generation, content, parsed, imap=work.mailbox.provider == "imap"))
 
 
-def arrival_of(folder: Folder, generation: str, content: Content, parsed: ParsedMessage) -> Arrival:
+def arrival_of(folder: Folder, generation: str, content: Content, parsed: ParsedMessage, *, imap: bool) -> Arrival:
     item = content.item
-    decided = decided_time(item.received_at, parsed.date, sent=folder.role == Role.SENT.value, imap=True)
+    decided = decided_time(item.received_at, parsed.date, sent=folder.role == Role.SENT.value, imap=imap)
     return Arrival(
         generation=generation,
         remote_id=item.remote_id,
@@ -112,5 +149,6 @@ def arrival_of(folder: Folder, generation: str, content: Content, parsed: Parsed
         provider_at=item.received_at,
         decided_at=decided or now(),
         parsed=parsed,
-        raw=content.raw if not parsed.complete and len(content.raw) <= INLINE_RAW else None,
+        # Of a message that came in parts `raw` is the header alone; the whole of it stays at the server.
+        raw=content.raw if content.whole and not parsed.complete and len(content.raw) <= INLINE_RAW else None,
     )

@@ -3,6 +3,9 @@
 Where a copy is now is said only when it was found there; otherwise it is not found since then, and a later refresh that
 finds it says so. A listing without a large share of its folder is not believed before the next refresh sees the same.
 
+Where an email keeps its id when it is filed, it is asked for by that (`by_id`), else looked for among what arrived in
+other folders (`elsewhere`).
+
 A folder's cursor moves past its departures when all of them are decided: after a refresh that was killed before, the
 next one finds them again.
 """
@@ -16,8 +19,8 @@ import structlog
 from django.db.models import QuerySet
 
 from threadline.domain.facts import Where
-from threadline.providers.contract import Query, RemoteFolder, Session
-from threadline.providers.mime.parse import headers_only
+from threadline.providers.contract import MarkedSession, Query, RemoteFolder, Session, TellsPlaces
+from threadline.services.refresh import by_id
 from threadline.services.refresh.elsewhere import CHUNK, Look, digest_of_copy, look, places
 from threadline.services.refresh.work import Work
 from threadline.storage.arrivals import key_of
@@ -38,10 +41,19 @@ def settle(work: Work, *, now: datetime) -> None:
     _listed_again(work, {*work.departed, *(folder.pk for folder in vanished)})
     if work.departed or vanished:
         with work.reopen() as session:
-            left = list(_confirmed(work, session, vanished))
-            _settle(work, session, left, now)
-    elif _not_found_lately(work, now).exists():
-        _settle(work, work.session, [], now)
+            _settle_by(work, session, vanished, now)
+    elif isinstance(work.session, TellsPlaces) or _not_found_lately(work, now).exists():
+        _settle_by(work, work.session, [], now)
+
+
+def _settle_by(work: Work, session: Session, vanished: Sequence[Folder], now: datetime) -> None:
+    """By what the provider can tell."""
+    if isinstance(session, TellsPlaces):
+        for folder, copies, now_in in by_id.left(work, session, vanished):
+            _decide(work, folder, copies, now_in, (), now)
+        by_id.follow(work, session, now=now)
+    elif isinstance(session, MarkedSession):
+        _settle(work, session, list(_confirmed(work, session, vanished)), now)
 
 
 def _vanished_folders(work: Work) -> list[Folder]:
@@ -100,7 +112,7 @@ def _left(session: Session, folder: Folder, remote: RemoteFolder, ids: Collectio
 # --- deciding ---------------------------------------------------------------------------------------------------------
 
 
-def _settle(work: Work, session: Session, left: Sequence[tuple[Folder, list[Copy]]], now: datetime) -> None:
+def _settle(work: Work, session: MarkedSession, left: Sequence[tuple[Folder, list[Copy]]], now: datetime) -> None:
     leaving = [copy for _, copies in left for copy in copies]
     looking_for = [*leaving, *_not_found_lately(work, now)]
     looked = look(work, session, {digest_of_copy(copy) for copy in looking_for}, now=now)
@@ -119,6 +131,8 @@ def _in_view(work: Work, session: Session, views: Sequence[RemoteFolder], copies
     """Where an account has a folder that shows all mail (Gmail), an archived email stays there under its old id, and no
     mark tells: it is searched for by its Message-ID.
     """
+    from threadline.providers.mime.parse import headers_only  # noqa: PLC0415  seldom needed, slow to load
+
     found: dict[int, str] = {}
     for copy in copies:
         if copy.message.message_id:

@@ -20,7 +20,7 @@ from threadline.domain.causes import Cause
 from threadline.domain.errors import CursorLost, NeedsAdmin, ProviderError
 from threadline.domain.facts import Where
 from threadline.domain.messages import ParsedMessage
-from threadline.providers.contract import Content, FolderMark, RemoteFolder, RemoteItem, Session
+from threadline.providers.contract import Content, FolderMark, RemoteFolder, RemoteItem, Session, TellsArrivals
 from threadline.providers.mime.pool import ParseFailure
 from threadline.services.refresh.work import Work
 from threadline.storage import bulk
@@ -43,7 +43,7 @@ class Look:
 
 def take_marks(work: Work, *, now: datetime) -> None:
     """At the first refresh of a mailbox: what leaves a synced folder from now on arrives above a mark."""
-    if work.mailbox.marked_at is not None:
+    if work.mailbox.marked_at is not None or not isinstance(work.session, TellsArrivals):
         return
     folders = {remote.remote_name: folder for folder, remote in unsynced(work)}
     found = work.session.marks([work.remote[folder.pk] for folder in folders.values()]) if folders else {}
@@ -65,7 +65,7 @@ def unsynced(work: Work) -> list[tuple[Folder, RemoteFolder]]:
     ]
 
 
-def look(work: Work, session: Session, wanted: Collection[str], *, now: datetime) -> Look:
+def look(work: Work, session: TellsArrivals, wanted: Collection[str], *, now: datetime) -> Look:
     """Read what arrived since the marks. What came to synced folders meanwhile is only compared with `wanted`."""
     found = Look(after=Sighting.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
     synced, others = work.synced_folders(), unsynced(work)
@@ -135,7 +135,7 @@ def _keep(folder: Folder, mark: FolderMark, now: datetime) -> FolderMark:
 
 def _read(
     work: Work,
-    session: Session,
+    session: TellsArrivals,
     folder: Folder,
     remote: RemoteFolder,
     mark: FolderMark,
@@ -163,7 +163,7 @@ def _read(
 
 
 def _arrived(
-    work: Work, session: Session, remote: RemoteFolder, generation: str, since: str
+    work: Work, session: TellsArrivals, remote: RemoteFolder, generation: str, since: str
 ) -> Iterator[tuple[str, RemoteItem]]:
     """(digest, item) of what arrived; what cannot be recognised again is left out."""
     for batch in _batches(session.arrivals(remote, generation, since), CHUNK):

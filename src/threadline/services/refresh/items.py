@@ -13,16 +13,16 @@ from django.db import DataError, IntegrityError
 from threadline.clock import now
 from threadline.providers.contract import RemoteFolder, RemoteItem
 from threadline.services import link
-from threadline.services.ledger import NAMELESS, record_failure
+from threadline.services.ledger import Failure, record_failure
 from threadline.services.refresh.ahead import one_ahead
-from threadline.services.refresh.batches import Batch, plan, read_each
+from threadline.services.refresh.alongside import indexing
+from threadline.services.refresh.batches import Batch, fetch_each, plan, read_each
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
-from threadline.storage import search
 from threadline.storage.arrivals import store
 from threadline.storage.models import Folder
 
-INDEXED_AT_ONCE = 1_000
+INDEXED_AT_ONCE = 400
 # What one email can do to the store by what is in it. Trouble of the store itself (locked, full) is none of these.
 UNSTORABLE = (DataError, IntegrityError, LookupError, TypeError, ValueError)
 
@@ -43,29 +43,36 @@ def load_items(
 
     `finally_store` is part of the transaction that stores the last ones; it is told how many were gone when asked for.
     """
+
+    def keep_alive() -> None:
+        work.keep_alive(folder.name)
+
     batches = list(plan(items))
     gone = 0
     work.parser.start()
-    read = read_each(work, folder, remote, generation, batches)
-    if len(batches) > 1:
-        read = one_ahead(read, meanwhile=lambda: work.keep_alive(folder.name))
-    for number, batch in enumerate(read, start=1):
-        gone += batch.gone
-        last = number == len(batches) and batch.error is None
-        try:
-            with work.storing(folder.name):
-                _store(work, folder, generation, batch, report)
-                if last and finally_store is not None:
-                    finally_store(gone)
-        except UNSTORABLE:
-            left = _store_one_by_one(work, folder, generation, batch, report)
-            with work.storing(folder.name):
-                _store(work, folder, generation, left, report)
-                if last and finally_store is not None:
-                    finally_store(gone)
-        search.catch_up(at_least=INDEXED_AT_ONCE)
-        if batch.error is not None:
-            raise batch.error
+    fetched = fetch_each(work, folder, remote, generation, batches)
+    if len(batches) > 1:  # the server is not idle while a batch is read, nor the parser while one is stored
+        read = one_ahead(read_each(work, folder, generation, one_ahead(fetched)), meanwhile=keep_alive)
+    else:
+        read = read_each(work, folder, generation, fetched)
+    with indexing(at_least=INDEXED_AT_ONCE) as catch_up:
+        for number, batch in enumerate(read, start=1):
+            gone += batch.gone
+            last = number == len(batches) and batch.error is None
+            try:
+                with work.storing(folder.name):
+                    _store(work, folder, generation, batch, report)
+                    if last and finally_store is not None:
+                        finally_store(gone)
+            except UNSTORABLE:
+                left = _store_one_by_one(work, folder, generation, batch, report)
+                with work.storing(folder.name):
+                    _store(work, folder, generation, left, report)
+                    if last and finally_store is not None:
+                        finally_store(gone)
+            catch_up()
+            if batch.error is not None:
+                raise batch.error
 
 
 def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> Batch:
@@ -81,15 +88,15 @@ def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch,
         except UNSTORABLE as refused:
             log.exception("email not storable", folder=folder.pk, remote_id=arrival.remote_id)
             item = RemoteItem(arrival.remote_id, arrival.size, arrival.provider_at, arrival.flags)
-            left.failures.append((item, "not_storable", type(refused).__name__, arrival.raw, NAMELESS))
+            left.failures.append(Failure(item, "not_storable", type(refused).__name__, arrival.raw))
     return left
 
 
 def _store(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> None:
     moment = now()
     stored = store(work.company.pk, folder, batch.arrivals, now=moment, gap=work.gap)
-    for item, reason, detail, raw, heading in batch.failures:
-        record_failure(folder, generation, item, reason, detail, raw, now=moment, heading=heading)
+    for failure in batch.failures:
+        record_failure(folder, generation, failure, now=moment, gap=work.gap)
     report.new += stored.copies
     report.fetched += len(batch.arrivals) + len(batch.failures) + batch.gone
     report.ledger += len(batch.failures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from django.db.models import Q
@@ -9,12 +11,13 @@ from django.db.models import Q
 from threadline.clock import now
 from threadline.domain.errors import Transient
 from threadline.providers.contract import RemoteFolder, RemoteItem
+from threadline.services import gaps
 from threadline.services.ledger import LEDGER_RETRY, heading_of
 from threadline.services.refresh import narrow
 from threadline.services.refresh.items import load_items
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
-from threadline.storage.models import Folder, LedgerEntry
+from threadline.storage.models import Folder, Gap, LedgerEntry
 
 LEDGER_AT_ONCE = 50  # tried again in one refresh, each by itself
 
@@ -37,10 +40,27 @@ def try_ledger_again(work: Work, folder: Folder, report: FolderReport) -> None:
         entries.filter(generation=folder.generation, remote_id__in=gone).delete()
         # Pushed ahead before it is tried: what stops this refresh must not be the first thing the next one does.
         entries.filter(generation=folder.generation, remote_id__in=ids).update(next_try_at=now() + LEDGER_RETRY)
+    tried = entries.filter(generation=folder.generation, remote_id__in=ids)
+    of_gaps = {entry.remote_id: entry.gap for entry in tried.exclude(gap=None).select_related("gap")}
     for remote_id in ids:
         if remote_id in listed.ids:
             items = _described(work, folder, remote, listed.generation, remote_id)
-            load_items(work, folder, remote, listed.generation, items, report)
+            with _filling(work, of_gaps.get(remote_id), folder):
+                load_items(work, folder, remote, listed.generation, items, report)
+
+
+@contextmanager
+def _filling(work: Work, gap: Gap | None, folder: Folder) -> Iterator[None]:
+    """What comes meanwhile is counted as recovered in the gap in which it was set aside."""
+    usual = work.gap
+    work.gap = gap or usual
+    try:
+        yield
+    finally:
+        work.gap = usual
+    if gap is not None:
+        with work.storing(folder.name):
+            gaps.count(gap)
 
 
 def _described(work: Work, folder: Folder, remote: RemoteFolder, generation: str, remote_id: str) -> list[RemoteItem]:

@@ -12,15 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from threadline.clock import now
 from threadline.domain.facts import Where
-from threadline.providers.contract import ChangePage, Held, RemoteFolder, RemoteItem
-from threadline.services.refresh import renumbering
+from threadline.providers.contract import ChangePage, Held, RemoteFolder, RemoteItem, TellsHeadings
+from threadline.services.refresh import headings, renumbering
+from threadline.services.refresh.batches import FIRST_COUNT
 from threadline.services.refresh.items import load_items
 from threadline.services.refresh.ledger_again import try_ledger_again
 from threadline.services.refresh.rebind import of_other_generations, rebind
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
+from threadline.storage.among import among_texts
 from threadline.storage.arrivals import flag_fields
 from threadline.storage.models import Copy, Folder, LedgerEntry
 
@@ -33,6 +37,9 @@ class _Listing:
     began: datetime
     gone: int = 0  # messages that were listed and not there when asked for: the next refresh looks at them again
 
+    def count_gone(self, gone: int) -> None:
+        self.gone += gone
+
 
 def load_folder(work: Work, folder: Folder) -> None:
     """Bring one folder up to date. Raises the provider's errors; what was stored before stays stored."""
@@ -42,6 +49,7 @@ def load_folder(work: Work, folder: Folder) -> None:
         # The listing went with its connection. Another begins; it skips what is held.
         report.listed = 0
     _leave_behind_old_generations(work, folder)
+    _leave_behind_announced(work, folder)
     try_ledger_again(work, folder, report)
     report.listed = max(report.listed, report.total or 0)
 
@@ -69,22 +77,25 @@ def _load_listing(work: Work, folder: Folder, report: FolderReport) -> bool:
 
 def held_ids(folder: Folder) -> frozenset[str]:
     """Every id of this folder's generation that is held, or in the ledger and not due for another try."""
-    copies = Copy.objects.filter(folder=folder, generation=folder.generation, where=Where.HERE.value)
-    ledger = LedgerEntry.objects.filter(folder=folder, generation=folder.generation)
-    waiting = ledger.exclude(next_try_at__lte=now())
+    copies = Copy.objects.filter(folder=folder, generation=folder.generation, where=Where.HERE.value, awaits_text=False)
+    waiting = waiting_in_ledger(folder, folder.generation)
     return frozenset(copies.values_list("remote_id", flat=True)) | frozenset(
         waiting.values_list("remote_id", flat=True)
     )
 
 
+def waiting_in_ledger(folder: Folder, generation: str) -> QuerySet[LedgerEntry]:
+    """What is kept out on purpose, or not due for another try."""
+    return LedgerEntry.objects.filter(folder=folder, generation=generation).exclude(next_try_at__lte=now())
+
+
 def _skip_held(work: Work, folder: Folder, page: ChangePage) -> list[RemoteItem]:
-    """What of a page is not held. A held copy that was thought to have left is here again, and not fetched again."""
+    """What of a page is neither held nor in the ledger. A held copy that was thought to have left is here again."""
     ids = [item.remote_id for item in page.new]
-    held: dict[str, str] = {}
-    for start in range(0, len(ids), 500):
-        chunk = ids[start : start + 500]
-        copies = Copy.objects.filter(folder=folder, generation=page.generation, remote_id__in=chunk)
-        held.update(copies.values_list("remote_id", "where"))
+    copies = Copy.objects.filter(
+        folder=folder, generation=page.generation, remote_id__in=among_texts(ids), awaits_text=False
+    )
+    held = dict(copies.values_list("remote_id", "where"))
     back = [remote_id for remote_id, where in held.items() if where != Where.HERE.value]
     if back:
         with work.storing(folder.name):
@@ -92,16 +103,25 @@ def _skip_held(work: Work, folder: Folder, page: ChangePage) -> list[RemoteItem]
                 Copy.objects.filter(
                     folder=folder, generation=page.generation, remote_id__in=back[start : start + 500]
                 ).update(where=Where.HERE.value, where_folder="", where_since=None)
-    return [item for item in page.new if item.remote_id not in held]
+    # What waits in the ledger for its next try is covered by that: asked for at every listing, one email at which the
+    # server hangs up would end every refresh.
+    aside = waiting_in_ledger(folder, page.generation).filter(remote_id__in=among_texts(ids))
+    known = held.keys() | set(aside.values_list("remote_id", flat=True))
+    return [item for item in page.new if item.remote_id not in known]
 
 
 def _load_page(
     work: Work, folder: Folder, remote: RemoteFolder, page: ChangePage, new: Sequence[RemoteItem], listing: _Listing
 ) -> None:
     def finish(gone: int) -> None:
-        listing.gone += gone
+        listing.count_gone(gone)
         _finish_page(work, folder, page, listing)
 
+    if headings.may_pay(new) and isinstance(work.session, TellsHeadings):
+        newest, new = new[:FIRST_COUNT], new[FIRST_COUNT:]
+        load_items(work, folder, remote, page.generation, newest, listing.report, finally_store=listing.count_gone)
+        if not listing.report.announced and headings.pays(work, new):
+            headings.announce(work, folder, remote, page.generation, listing.report)
     if new:
         load_items(work, folder, remote, page.generation, new, listing.report, finally_store=finish)
     else:
@@ -151,3 +171,15 @@ def _leave_behind_old_generations(work: Work, folder: Folder) -> None:
     old = Copy.objects.filter(of_other_generations(folder, folder.generation), where=Where.HERE.value)
     if old.exists():
         work.departed.setdefault(folder.pk, set()).update(f"old:{pk}" for pk in old.values_list("pk", flat=True))
+
+
+def _leave_behind_announced(work: Work, folder: Folder) -> None:
+    """What was announced, and neither came nor was set aside by a listing that ended, has left meanwhile."""
+    left = Copy.objects.filter(folder=folder, awaits_text=True, where=Where.HERE.value)
+    ids = set(left.filter(generation=folder.generation).values_list("remote_id", flat=True))
+    if ids:
+        ids.difference_update(
+            LedgerEntry.objects.filter(folder=folder, generation=folder.generation).values_list("remote_id", flat=True)
+        )
+    if ids:
+        work.departed.setdefault(folder.pk, set()).update(ids)

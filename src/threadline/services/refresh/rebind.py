@@ -6,8 +6,8 @@ a rule the messages are the same; their headers say so.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from django.db.models import Q, QuerySet
 
@@ -65,19 +65,48 @@ def _rebind_chunk(
     for copy in copies.filter(message__message_id=None, size__in=sizes):
         held["", copy.size, copy.provider_at, copy.message.subject, copy.message.sender_address].append(copy)
     fresh, found = [], []
-    for item in items:
-        candidates = held.get(likenesses.get(item.remote_id, ()))
-        if not candidates:
+    for item, known in _paired(items, likenesses, held):
+        if known is None:
             fresh.append(item)
             continue
-        copy = candidates.pop(0)
-        copy.folder, copy.generation, copy.remote_id = folder, generation, item.remote_id
+        known.folder, known.generation, known.remote_id = folder, generation, item.remote_id
         for name, value in flag_fields(item.flags).items():
-            setattr(copy, name, value)
-        found.append(copy)
+            setattr(known, name, value)
+        found.append(known)
+        if known.awaits_text:  # only its heading is here
+            fresh.append(item)
     with work.storing(folder.name):
         Copy.objects.bulk_update(found, ["folder", "generation", "remote_id", "seen", "flagged", "answered"])
     return fresh
+
+
+def _paired(
+    items: Sequence[RemoteItem],
+    likenesses: Mapping[str, tuple[object, ...]],
+    held: Mapping[tuple[object, ...], list[Copy]],
+) -> list[tuple[RemoteItem, Copy | None]]:
+    """Each item with the held copy it is.
+
+    Header and size can be forged, the time of arrival is the server's own: so it decides. Only where not one time is
+    the same (a server that was rebuilt from a backup gives new ones) does the rest have to do, and then not for those
+    that several could be: they are read again.
+    """
+    pairs: list[tuple[RemoteItem, Copy | None]] = []
+    for item in items:
+        candidates = held.get(likenesses.get(item.remote_id, ()), [])
+        position = next((at for at, copy in enumerate(candidates) if copy.provider_at == item.received_at), None)
+        pairs.append((item, None if position is None else candidates.pop(position)))
+    if any(copy is not None for _, copy in pairs):
+        return pairs
+    claims = Counter(likenesses.get(item.remote_id, ()) for item in items)
+    return [(item, _only(held, likenesses.get(item.remote_id, ()), claims)) for item in items]
+
+
+def _only(
+    held: Mapping[tuple[object, ...], list[Copy]], likeness: tuple[object, ...], claims: Counter[tuple[object, ...]]
+) -> Copy | None:
+    candidates = held.get(likeness, [])
+    return candidates[0] if len(candidates) == claims[likeness] == 1 else None
 
 
 def _likeness(item: RemoteItem, message: ParsedMessage) -> tuple[object, ...]:

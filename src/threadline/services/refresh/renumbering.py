@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from threadline.clock import now
+from threadline.domain.causes import Cause
 from threadline.domain.errors import CursorLost
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
@@ -26,12 +27,14 @@ def begin(work: Work, folder: Folder, generation: str, report: FolderReport) -> 
             raise CursorLost(
                 f"The mail server renumbers {folder.name} again and again ({before + 1} times within a day), so this "
                 "folder rests until tomorrow. What is here stays; new emails in it come later.",
+                cause=Cause.FOLDER_RESTS,
                 answer=f"UIDVALIDITY {generation}, before {folder.generation}",
             )
         report.renumbered = True
-    folder.generation, folder.cursor = generation, None
+    # How far the last listing reached was said in ids that are void now.
+    folder.generation, folder.cursor, folder.listed_up_to = generation, None, ""
     with work.storing(folder.name):
-        folder.save(update_fields=["generation", "cursor"])
+        folder.save(update_fields=["generation", "cursor", "listed_up_to"])
 
 
 def _recent(work: Work, folder: Folder) -> int:

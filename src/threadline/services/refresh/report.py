@@ -24,6 +24,7 @@ class FolderReport:
     to_fetch: int = 0
     fetched: int = 0
     renumbered: bool = False
+    announced: int = 0  # emails of which the heading came before the rest
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -28,7 +28,9 @@ from threadline.storage.models import Gap, Mailbox, Refresh, User
 log = structlog.get_logger(__name__)
 
 # Trouble that does not concern the folders after it.
-OF_ONE_FOLDER = frozenset({Cause.FOLDER_GONE, Cause.RENUMBERED, Cause.MAILBOX_DAMAGED, Cause.MAILBOX_BUSY})
+OF_ONE_FOLDER = frozenset(
+    {Cause.FOLDER_GONE, Cause.RENUMBERED, Cause.FOLDER_RESTS, Cause.MAILBOX_DAMAGED, Cause.MAILBOX_BUSY}
+)
 
 
 def refresh(
@@ -52,12 +54,15 @@ def refresh(
         run = _begin(mailbox, lease, trigger, user)
         report = Report()
         try:
+            reader = parser or stack.enter_context(Parser())
+            if mailbox.last_refresh_at is None:  # there will be mail to read: its process starts while we sign in
+                reader.start()
             work = Work(
                 mailbox=mailbox,
                 company=mailbox.company,
                 lease=lease,
                 run=run,
-                parser=parser or stack.enter_context(Parser()),
+                parser=reader,
                 gap=_gap_to_fill(mailbox, lease),
                 session=opening(mailbox),
                 reopen=lambda: opening(mailbox),

@@ -37,6 +37,8 @@ class Work:
     cursors: dict[int, str] = field(default_factory=dict)  # folder id -> where it stands once `departed` is decided
     remote: dict[int, RemoteFolder] = field(default_factory=dict)  # folder id -> the folder as the server lists it
     reconnected: int = 0
+    fetched_bytes: int = 0  # of emails, and the time it took to get them: how fast the link is
+    fetching_seconds: float = 0.0
     stored_at: float = field(default_factory=time.monotonic)
 
     @contextmanager
