@@ -9,23 +9,26 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import close_old_connections, connection
-from django.db.models import F, Q
+from django.db import DatabaseError, close_old_connections, connection
+from django.db.models import F, OuterRef, Q, Subquery
 
 from threadline.clock import now
 from threadline.domain.connection import State
 from threadline.domain.errors import ProviderError
+from threadline.jobs.notifications import Notifications
+from threadline.jobs.sign_ins import SignIns
 from threadline.providers.mime.pool import Parser
-from threadline.services import link
+from threadline.services import relink
 from threadline.services.refresh import refresh
 from threadline.services.refresh.ask import NOT_REFRESHABLE
-from threadline.services.verify import latest, verify
-from threadline.storage import leases, search
-from threadline.storage.models import Company, Mailbox
+from threadline.services.verify import verify
+from threadline.storage import leases, search, workers
+from threadline.storage.models import Company, Mailbox, Verification
 
 log = structlog.get_logger(__name__)
 
@@ -38,16 +41,22 @@ GRACE = 5.0  # seconds that refreshes under way get at a stop; killed ones are s
 
 
 class Worker:
-    """Runs refreshes, verifications and re-linking until it is told to stop."""
+    """Runs refreshes, checks and re-linking, and keeps sign-ins and subscriptions alive, until it is told to stop."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="refresh")
         self._threads = threads
         self._busy: dict[int, Future[None]] = {}
+        # Apart from the refreshes: it may take a minute, and no mailbox waits for it.
+        self._linking = ThreadPoolExecutor(1, thread_name_prefix="relink")
+        self._relinking: Future[None] | None = None
         self._not_verified_before: dict[int, datetime] = {}
         self._stop = threading.Event()
         self._local = threading.local()
         self._parsers: list[Parser] = []
+        self._sign_ins = SignIns()
+        self._notifications = Notifications()
+        self._next_sign = 0.0  # of the monotonic clock
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
@@ -56,6 +65,7 @@ class Worker:
         log.info("worker started", threads=self._threads)
         while not self._stop.is_set():
             try:
+                self._give_sign()
                 worked = self.step()
             except Exception:
                 log.exception("worker step failed")
@@ -68,10 +78,24 @@ class Worker:
     def stop(self) -> None:
         self._stop.set()
 
+    def _give_sign(self) -> None:
+        if time.monotonic() >= self._next_sign:
+            workers.give_sign()
+            self._next_sign = time.monotonic() + workers.EVERY
+
     def step(self) -> bool:
         """One look at everything that may be due; True when something was started."""
         self._busy = {pk: future for pk, future in self._busy.items() if not future.done()}
-        return any([self.start_refreshes(), self.relink(), self.start_verifications(), self.index()])
+        return any(
+            [
+                self._notifications.step(),
+                self.start_refreshes(),
+                self._sign_ins.step(),
+                self.relink(),
+                self.start_verifications(),
+                self.index(),
+            ]
+        )
 
     def start_refreshes(self) -> bool:
         """Claim what is due, asked-for ones first, as far as there are free threads.
@@ -83,9 +107,11 @@ class Worker:
             state__in=NOT_REFRESHABLE
         )
         started = False
-        for mailbox in due.exclude(pk__in=self._busy).order_by("-refresh_requested_at", "next_refresh_at")[
-            : self._free()
-        ]:
+        # Said where the others come: without it, PostgreSQL puts what nobody asked for first.
+        in_turn = due.exclude(pk__in=self._busy).order_by(
+            F("refresh_requested_at").asc(nulls_last=True), "next_refresh_at"
+        )
+        for mailbox in in_turn[: self._free()]:
             claimed = Mailbox.objects.filter(
                 pk=mailbox.pk,
                 next_refresh_at=mailbox.next_refresh_at,
@@ -97,38 +123,58 @@ class Worker:
         return started
 
     def relink(self) -> bool:
-        """Bring the links of a company in line after its policy changed."""
+        """Begin to bring the links of a company in line after its policy changed, or go on where that was left."""
+        if self._relinking is not None and not self._relinking.done():
+            return False
         company = Company.objects.filter(relink_requested_at__isnull=False).order_by("relink_requested_at").first()
         if company is None:
             return False
-        link.bring_in_line(company)
+        self._relinking = self._linking.submit(self._relink, company)
         return True
+
+    def _relink(self, company: Company) -> None:
+        try:
+            added, withdrawn = relink.bring_in_line(company, stopping=self._stop.is_set)
+            log.info("relinked", company=company.pk, added=added, withdrawn=withdrawn)
+        except Exception:
+            log.exception("relinking failed", company=company.pk)
+        finally:
+            connection.close()
 
     def start_verifications(self) -> bool:
         """Those asked for; else once a day, at a quiet hour; the first time as soon as the first load is complete."""
         started = False
         loaded = Q(state=State.CONNECTED.value, history_complete_at__isnull=False)
         asked = Q(verification_requested_at__isnull=False) & ~Q(state__in=NOT_REFRESHABLE)
+        checks = Verification.objects.filter(mailbox=OuterRef("pk")).order_by("-checked_at")
         mailboxes = Mailbox.objects.filter(loaded | asked).exclude(pk__in=self._busy).select_related("company")
+        # Asked in one question: a worker looks every second, at a thousand mailboxes.
+        mailboxes = mailboxes.annotate(
+            checked_at=Subquery(checks.values("checked_at")[:1]), complete=Subquery(checks.values("complete")[:1])
+        ).filter(asked | self._may_be_due(now()))
         for mailbox in mailboxes.order_by(F("verification_requested_at").asc(nulls_last=True), "pk"):
             if not self._free():
                 break
-            if self._verification_is_due(mailbox):
+            if self._verification_is_due(mailbox, mailbox.checked_at, complete=bool(mailbox.complete)):
                 self._busy[mailbox.pk] = self._pool.submit(self._verify, mailbox)
                 started = True
         return started
 
-    def _verification_is_due(self, mailbox: Mailbox) -> bool:
+    @staticmethod
+    def _may_be_due(moment: datetime) -> Q:
+        again = Q(complete=False, checked_at__lte=moment - VERIFY_AGAIN)
+        return again | Q(checked_at=None) | Q(checked_at__lte=moment - VERIFY_EVERY)
+
+    def _verification_is_due(self, mailbox: Mailbox, checked_at: datetime | None, *, complete: bool) -> bool:
         moment = now()
         if mailbox.verification_requested_at is not None:
             return not leases.is_held(mailbox)  # a refresh is under way: then its turn comes
         if moment < self._not_verified_before.get(mailbox.pk, moment):
             return False
-        last = latest(mailbox)
-        if last is None:
+        if checked_at is None:
             return True
-        since = moment - last.checked_at
-        if not last.complete and since >= VERIFY_AGAIN and (mailbox.last_refresh_at or moment) > last.checked_at:
+        since = moment - checked_at
+        if not complete and since >= VERIFY_AGAIN and (mailbox.last_refresh_at or moment) > checked_at:
             return True  # a refresh was to bring the rest: has it?
         quiet = moment.astimezone(mailbox.company.zone).hour in QUIET_HOURS
         return since >= (VERIFY_EVERY if quiet else 2 * VERIFY_EVERY)
@@ -210,18 +256,29 @@ class Worker:
 
     def close(self) -> None:
         """Wait for what is under way and end the parsers: for who goes on after the worker."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._stop.set()
+        for pool in (self._pool, self._linking):
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._sign_ins.close(wait=True)
+        self._notifications.close(wait=True)
         for parser in self._parsers:
             parser.close()
 
     def _end(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._linking):
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._sign_ins.close(wait=False)
+        self._notifications.close(wait=False)
         deadline = threading.Event()
         timer = threading.Timer(GRACE, deadline.set)
         timer.daemon = True
         timer.start()
         while any(not future.done() for future in self._busy.values()) and not deadline.is_set():
             deadline.wait(0.05)
+        try:
+            workers.take_leave()
+        except DatabaseError:
+            log.warning("the store does not take that this worker stops; it counts as silent", exc_info=True)
         log.info("worker stopped")
         # Threads that are still at work are ended with the process: a refresh can be killed anywhere and run again.
         os._exit(0)
