@@ -6,17 +6,25 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from click.testing import CliRunner
 
 from tests.servers.dovecot import Dovecot
+from tests.servers.microsoft import MicrosoftServer
 from tests.servers.pymap import PymapServer
+from tests.services import world
+from tests.services.microsoft_world import registration
 from threadline.cli.program import program
+from threadline.services.microsoft import signing_in
+from threadline.services.microsoft.answers import Returned
 from threadline.storage import search
+from threadline.storage.models import User
 
 OWNER = "sofia@northgate.test"
 PASSWORD = "correct horse"
+ANNA = "anna@posten.example"
 
 
 @dataclass(frozen=True)
@@ -106,3 +114,38 @@ def email(number: int, sender: str, to: str, *, subject: str = "", body: str = "
         f"From: {sender}\r\nTo: {to}\r\nMessage-ID: <m{number}@mail.test>\r\n"
         f"Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nSubject: {subject or f'mail {number}'}\r\n\r\n{body}\r\n"
     ).encode()
+
+
+@pytest.fixture
+def registered(northgate: Cli, microsoft: MicrosoftServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Northgate is in Microsoft 365, and this installation is registered there."""
+    monkeypatch.setenv("THREADLINE_NOW_FILE", str(microsoft.now_file))
+    settings.MICROSOFT = registration(microsoft)
+    settings.MICROSOFT_DOMAINS = frozenset({"northgate.test"})
+    microsoft.add_account(OWNER)
+    return northgate
+
+
+def northgate_mail(number: int, *, sender: str = ANNA, to: str = OWNER) -> bytes:
+    """An email, by default from Anna to Sofia."""
+    return world.mail(number, sender=sender, to=to)
+
+
+@pytest.fixture
+def connected(registered: Cli, microsoft: MicrosoftServer) -> Cli:
+    """Sofia's mailbox with two emails from Anna in the Inbox, one in a folder of her own, and one sent to Anna."""
+    registered.ok("people", "add", "--kind", "candidate", "--name", "Anna", "--email", ANNA, "--created-at",
+                  "2020-01-01T00:00:00Z")  # fmt: skip
+    microsoft.make_folder(OWNER, "Candidates")
+    for number, folder in enumerate(("inbox", "inbox", "Candidates", "sentitems")):
+        sender, to = (OWNER, ANNA) if folder == "sentitems" else (ANNA, OWNER)
+        microsoft.deliver(OWNER, northgate_mail(number, sender=sender, to=to), folder)
+    begun = signing_in.begin(User.objects.get(email=OWNER), OWNER, door="command")
+    returned = Returned.of(dict(parse_qsl(urlsplit(microsoft.click_through(begun.url, OWNER)).query)))
+    assert signing_in.finish(signing_in.found(returned), returned, user=None, session="").outcome == "connected"
+    return registered
+
+
+def named(checks: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The check of this name among those of the doctor."""
+    return next(check for check in checks if check["name"] == name)

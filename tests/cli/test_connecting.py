@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import templates
 from tests.cli.conftest import OWNER, PASSWORD, Cli, connect
 from tests.cli.test_installation import THREADLINE, Installation
 from tests.servers.dovecot import Dovecot
@@ -86,7 +87,8 @@ def test_reconnecting_without_a_stored_password_needs_one(
 ) -> None:
     connect(northgate, mail_server, password_file)
     northgate.ok("mailbox", "reconnect", OWNER)
-    northgate.ok("mailbox", "disconnect", OWNER)
+    said = northgate.ok("mailbox", "disconnect", OWNER).out
+    assert "Held here, now as before: 0 emails; on profiles: 0." in said
     assert northgate("mailbox", "reconnect", OWNER).status == 2
     assert northgate.json("mailbox", "status", OWNER)["state"] == "disconnected"
 
@@ -113,7 +115,7 @@ def test_a_refresh_under_way_is_not_begun_twice(northgate: Cli, mail_server: Dov
 def test_on_a_terminal_the_server_is_shown_before_the_password_is_asked_for(
     tmp_path: Path, mail_server: Dovecot
 ) -> None:
-    installation = Installation(tmp_path / "data")
+    installation = Installation(templates.migrated(tmp_path / "data"))
     installation.ok("company", "add", "Northgate")
     installation.ok("user", "add", OWNER)
     place = ["--imap-host", "127.0.0.1", "--imap-port", str(mail_server.port), "--imap-security", "none"]

@@ -14,11 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import templates
 from tests.cli.conftest import OWNER, connecting, email
+from tests.faults import installation as forked
+from tests.faults.mailboxes import account
 from tests.faults.proxy import FaultProxy
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery
 from tests.servers.process import free_port
+from tests.services.world import ALICE
 from threadline.config import environment
 from threadline.config.environment import BadSetting
 from threadline.providers.network import resolve_guarded
@@ -54,7 +58,14 @@ class Installation:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
+    """On an empty folder that is not there yet."""
     return Installation(tmp_path / "data")
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Installation:
+    """On a folder in which commands have run before."""
+    return Installation(templates.migrated(tmp_path / "data"))
 
 
 def test_the_overview_needs_no_django_and_no_data_folder(installation: Installation) -> None:
@@ -101,11 +112,36 @@ def test_a_bad_setting_is_refused_with_its_name(installation: Installation) -> N
         ("THREADLINE_ALLOW_HOSTS", "mail.lan:99999"),
         ("THREADLINE_ALLOW_HOSTS", "mail lan"),
         ("THREADLINE_ALLOW_HOSTS", "imaps://mail.lan"),
+        ("THREADLINE_MICROSOFT_CLIENT_ID", "threadline"),
+        ("THREADLINE_MICROSOFT_CLIENT_SECRET", "0e7c3b2a-1111-4222-8333-944455566677"),  # the ID of the secret
+        ("THREADLINE_MICROSOFT_CLIENT_SECRET", "a secret with spaces"),
+        ("THREADLINE_MICROSOFT_CERTIFICATE_FILE", "/no/such/file.pem"),
+        ("THREADLINE_MICROSOFT_CERTIFICATE_FILE", __file__),
+        ("THREADLINE_MICROSOFT_SECRET_EXPIRES", "next year"),
+        ("THREADLINE_MICROSOFT_CLOUD", "germany"),
+        ("THREADLINE_MICROSOFT_TENANT", "everybody"),
+        ("THREADLINE_MICROSOFT_LOGIN_URL", "http://login.example.com"),
+        ("THREADLINE_MICROSOFT_GRAPH_URL", "https://graph.example.com/?a=b"),
     ],
 )
-def test_an_address_that_is_none_is_refused(name: str, value: str) -> None:
+def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=f"{name} is .*; expected "):
         environment.read({name: value})
+
+
+def test_a_secret_that_is_refused_is_not_shown() -> None:
+    with pytest.raises(BadSetting) as refused:
+        environment.read({"THREADLINE_MICROSOFT_CLIENT_SECRET": "swordfish swordfish"})
+    assert "swordfish" not in str(refused.value)
+
+
+def test_a_secret_and_a_certificate_contradict_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "app.pem"
+    file.write_text("-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n")
+    both = {"THREADLINE_MICROSOFT_CLIENT_SECRET": "a~b.c", "THREADLINE_MICROSOFT_CERTIFICATE_FILE": str(file)}
+    with pytest.raises(BadSetting, match=r"THREADLINE_MICROSOFT_CERTIFICATE_FILE is .*: one of the two"):
+        environment.read(both)
+    assert environment.read({"THREADLINE_MICROSOFT_CERTIFICATE_FILE": str(file)})
 
 
 def test_hosts_are_names_addresses_and_networks() -> None:
@@ -117,19 +153,19 @@ def test_hosts_are_names_addresses_and_networks() -> None:
         resolve_guarded("127.0.0.1", 993, allow=frozenset({entry, "127.0.0.1"}))
 
 
-def test_a_key_that_others_can_read_is_refused(installation: Installation) -> None:
-    installation.ok("company", "add", "Northgate")
-    (installation.folder / "secret.key").chmod(0o644)
-    done = installation("people", "list")
+def test_a_key_that_others_can_read_is_refused(used: Installation) -> None:
+    used.ok("company", "add", "Northgate")
+    (used.folder / "secret.key").chmod(0o644)
+    done = used("people", "list")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "chmod 600" in done.stderr
 
 
-def test_the_doctor_reports_a_key_that_others_can_read(installation: Installation) -> None:
-    installation.ok("company", "add", "Northgate")
-    key = installation.folder / "secret.key"
+def test_the_doctor_reports_a_key_that_others_can_read(used: Installation) -> None:
+    used.ok("company", "add", "Northgate")
+    key = used.folder / "secret.key"
     key.chmod(0o644)
-    done = installation("doctor", OWNER, "--json")
+    done = used("doctor", OWNER, "--json")
     (check,) = json.loads(done.stdout)["checks"]
     assert (done.returncode, done.stderr, check["name"], check["ok"]) == (1, "", "key_file", False)
     assert (check["remedy"], check["who"]) == (f"Run: chmod 600 {key}", "operator")
@@ -143,13 +179,18 @@ def test_a_data_folder_that_cannot_be_used_is_named(installation: Installation) 
     assert f"The data folder {installation.folder} cannot be used: it is not a folder." in done.stderr
 
 
-def test_a_demo_leaves_an_installation_of_ones_own_alone(installation: Installation) -> None:
-    installation.ok("company", "add", "Northgate")
-    before = sorted(path.name for path in installation.folder.iterdir())
-    done = installation("serve", "--demo", "--port", str(free_port()))
+def test_a_demo_leaves_an_installation_of_ones_own_alone(used: Installation) -> None:
+    used.ok("company", "add", "Northgate")
+    before = _files(used)
+    done = used("serve", "--demo", "--port", str(free_port()))
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
-    assert f"{installation.folder} holds an installation of its own;" in done.stderr
-    assert sorted(path.name for path in installation.folder.iterdir()) == before
+    assert f"{used.folder} holds an installation of its own;" in done.stderr
+    assert _files(used) == before
+
+
+def _files(installation: Installation) -> list[str]:
+    """What is in the data folder, without the logs of SQLite, which come and go with its last connection."""
+    return sorted(path.name for path in installation.folder.iterdir() if not path.name.endswith(("-wal", "-shm")))
 
 
 def test_a_second_demo_on_the_same_folder_leaves_the_first_alone(installation: Installation) -> None:
@@ -173,12 +214,12 @@ def test_a_database_that_does_not_answer_is_named(installation: Installation) ->
 
 
 @pytest.fixture
-def connected(installation: Installation, mail_server: Dovecot, password_file: str) -> Installation:
-    installation.ok("company", "add", "Northgate")
-    installation.ok("user", "add", OWNER)
+def connected(used: Installation, mail_server: Dovecot, password_file: str) -> Installation:
+    used.ok("company", "add", "Northgate")
+    used.ok("user", "add", OWNER)
     mail_server.deliver_many(OWNER, [Delivery(email(n, "anna@posten.test", OWNER)) for n in range(300)])
-    installation.ok(*connecting(mail_server.host, mail_server.port, password_file))
-    return installation
+    used.ok(*connecting(mail_server.host, mail_server.port, password_file))
+    return used
 
 
 def test_new_keys_open_what_the_old_ones_sealed(connected: Installation) -> None:
@@ -195,14 +236,14 @@ def test_new_keys_open_what_the_old_ones_sealed(connected: Installation) -> None
     assert json.loads(connected.ok("mailbox", "status", OWNER, "--json"))["state"] == "delayed"
 
 
-def test_with_a_key_from_the_environment_the_operator_changes_it(installation: Installation) -> None:
+def test_with_a_key_from_the_environment_the_operator_changes_it(used: Installation) -> None:
     one, two = "first-key-" * 5, "second-key-" * 5
-    installation.ok("company", "add", "Northgate", THREADLINE_SECRET_KEY=one)
-    done = installation("keys", "rotate", THREADLINE_SECRET_KEY=one)
+    used.ok("company", "add", "Northgate", THREADLINE_SECRET_KEY=one)
+    done = used("keys", "rotate", THREADLINE_SECRET_KEY=one)
     assert (done.returncode, "one key only" in done.stderr) == (1, True)
-    done = installation("keys", "rotate", THREADLINE_SECRET_KEY=f"{two} {one}")
+    done = used("keys", "rotate", THREADLINE_SECRET_KEY=f"{two} {one}")
     assert (done.returncode, "take the old key out" in done.stderr) == (0, True)
-    assert not (installation.folder / "secret.key").exists()
+    assert not (used.folder / "secret.key").exists()
 
 
 def test_a_backup_holds_the_store_and_the_key_and_overwrites_nothing(connected: Installation, tmp_path: Path) -> None:
@@ -219,18 +260,18 @@ def test_a_backup_holds_the_store_and_the_key_and_overwrites_nothing(connected: 
 
 
 def test_ctrl_c_leaves_with_130_and_the_next_refresh_completes(
-    installation: Installation, mail_server: Dovecot, password_file: str
+    used: Installation, mail_server: Dovecot, password_file: str
 ) -> None:
-    installation.ok("company", "add", "Northgate")
-    installation.ok("user", "add", OWNER)
+    used.ok("company", "add", "Northgate")
+    used.ok("user", "add", OWNER)
     mail_server.deliver_many(OWNER, [Delivery(email(n, "anna@posten.test", OWNER)) for n in range(600)])
     with FaultProxy(mail_server.port) as proxy:
-        installation.ok(*connecting("127.0.0.1", proxy.port, password_file))
+        used.ok(*connecting("127.0.0.1", proxy.port, password_file))
         proxy.reset_counts()
         proxy.behave(rate=60_000)
         program = subprocess.Popen(
             [*THREADLINE, "mailbox", "refresh", OWNER],
-            env=installation.environment,
+            env=used.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -243,7 +284,24 @@ def test_ctrl_c_leaves_with_130_and_the_next_refresh_completes(
         out, err = program.communicate(timeout=30)
         assert (program.returncode, out, err.strip()) == (130, "", "Stopped. Nothing was left half done.")
         proxy.behave()
-        report = json.loads(installation.ok("mailbox", "refresh", OWNER, "--json"))
+        report = json.loads(used.ok("mailbox", "refresh", OWNER, "--json"))
     assert report["outcome"] == "complete"
-    lines = installation.ok("messages", "list", "--mailbox", OWNER, "--json").splitlines()
+    lines = used.ok("messages", "list", "--mailbox", OWNER, "--json").splitlines()
     assert sorted(json.loads(line)["message_id"] for line in lines) == sorted(f"m{n}@mail.test" for n in range(600))
+
+
+@pytest.mark.needs("dovecot")
+@pytest.mark.parametrize("damage", ["not a database", "cut short"])
+def test_a_damaged_text_index_is_made_again_and_stops_nothing(tmp_path: Path, dovecot: Dovecot, damage: str) -> None:
+    account(dovecot, 0, 1, 2)
+    with forked.Installation(tmp_path) as installation:
+        installation.set_up(dovecot.port)
+        installation.ok("mailbox", "refresh", ALICE)
+        index = installation.data / "search.sqlite3"
+        for beside in ("-wal", "-shm"):
+            index.with_name(index.name + beside).unlink(missing_ok=True)
+        index.write_bytes(b"no index at all" * 400 if damage == "not a database" else index.read_bytes()[:4096])
+        assert "connected" in installation.ok("mailbox", "status", ALICE).out.lower()
+        assert installation.ok("search", "rebuild", "--json").data["indexed"] == 3
+        assert installation.ok("mailbox", "refresh", ALICE, "--json").data["outcome"] == "complete"
+        installation.ok("doctor", ALICE)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests.cli.conftest import ANNA, OWNER, Cli
 from threadline.config import logging
 
 
@@ -22,6 +23,8 @@ def _as_before() -> Iterator[None]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(level)
+    for library in ("httpx", "httpcore"):
+        standard.getLogger(library).setLevel(standard.NOTSET)
     structlog.reset_defaults()
 
 
@@ -61,3 +64,23 @@ def test_a_command_logs_to_a_file_of_its_owner_only(tmp_path: Path, capsys: pyte
     structlog.get_logger("threadline.test").info("refreshed", new=3)
     assert (json.loads(path.read_text())["new"], path.stat().st_mode & 0o077) == (3, 0)
     assert capsys.readouterr().err == ""
+
+
+def test_a_log_that_cannot_be_written_adds_nothing_to_what_the_command_says(capfd: pytest.CaptureFixture[str]) -> None:
+    logging.to_file(Path("/dev/full"), "INFO")
+    log = structlog.get_logger("threadline.test")
+    log.info("lost")
+    log.info("lost as well")
+    assert capfd.readouterr().err == ""
+
+
+def test_no_address_of_an_email_or_a_folder_is_logged(connected: Cli, tmp_path: Path) -> None:
+    connected.ok("mailbox", "refresh", OWNER)
+    path = tmp_path / "log" / "commands.log"
+    logging.to_file(path, "DEBUG")
+    key = "m2@posten.example"
+    asked = connected("explain", "--mailbox", OWNER, "--message-id", key, "--person", ANNA)
+    assert "Candidates" in asked.out, "Microsoft was asked"
+    logged = path.read_text() if path.exists() else ""
+    for never in ("HTTP Request", "posten.example", "mailFolders"):
+        assert never not in logged

@@ -78,4 +78,4 @@ def test_a_hostile_email_does_not_reach_the_terminal(northgate: Cli, mail_server
                 assert unicodedata.bidirectional(character) not in DIRECTION, (command, answer.out)
         if command[:2] == ("messages", "list"):
             number = str(northgate.lines(*command)[0]["id"])
-            assert "\\x9b" in northgate.ok(*command).out
+            assert "reversed" in northgate.ok(*command).out  # what is left of it when the email has been read

@@ -173,11 +173,22 @@ def test_an_unknown_person_in_explain_is_a_failure(northgate: Cli, mail_server: 
     assert answer.err == "There is no candidate or contact 'nobody@posten.test' in Northgate.\n"
 
 
+def test_an_empty_ledger_claims_no_more_than_it_knows(northgate: Cli) -> None:
+    assert northgate.ok("ledger", "list").out == "Nothing is set aside. Every email that was listed could be stored.\n"
+
+
 @pytest.mark.parametrize("command", ["status", "refresh", "verify", "disconnect", "reconnect", "folders"])
 def test_an_unknown_mailbox_is_a_failure(northgate: Cli, command: str) -> None:
     answer = northgate("mailbox", command, "who@northgate.test")
     assert (answer.status, answer.out) == (1, "")
     assert answer.err == "There is no mailbox who@northgate.test. Connect it first.\n"
+
+
+@pytest.mark.parametrize("address", ["", "  "])
+def test_an_empty_address_is_named_as_that(northgate: Cli, address: str) -> None:
+    answer = northgate("mailbox", "refresh", address)
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.err == "The address of the mailbox is empty. Give it as robin@example.com.\n"
 
 
 def test_an_ambiguous_address_asks_for_the_company(northgate: Cli, mail_server: Dovecot, password_file: str) -> None:

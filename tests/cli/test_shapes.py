@@ -16,7 +16,7 @@ from tests.servers.dovecot import Dovecot
 from threadline.cli.program import COMMANDS, program
 from threadline.clock import now
 from threadline.providers.contract import RemoteItem
-from threadline.services.ledger import record_failure
+from threadline.services.ledger import Failure, record_failure
 from threadline.storage.models import Folder, LedgerEntry
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "command-line.md"
@@ -123,7 +123,7 @@ def printed(northgate: Cli, mail_server: Dovecot, password_file: str, tmp_path: 
 def record_unreadable_email() -> LedgerEntry:
     folder = Folder.objects.get(role="inbox")
     item = RemoteItem("99", 10, None)
-    record_failure(folder, folder.generation, item, "timed_out", "tried 3 times", None, now=now())
+    record_failure(folder, folder.generation, Failure(item, "timed_out", "tried 3 times", attempts=3), now=now())
     return LedgerEntry.objects.get()
 
 

@@ -17,7 +17,7 @@ from threadline.domain.errors import ProviderError
 from threadline.services import accounts, connect
 from threadline.services.errors import Invalid
 from threadline.services.sessions import Credentials, has_stored
-from threadline.storage.models import Mailbox, User
+from threadline.storage.models import Link, Mailbox, User
 
 PROTECTION = {"tls": "TLS", "starttls": "STARTTLS", "none": "no encryption"}
 
@@ -53,17 +53,32 @@ def add(
     if imap_host:
         server = connect.server(imap_host, imap_port, imap_security or "tls", username or address)
     else:
-        server = _detected(address, username)
+        found = connect.detect(address)
+        if found.provider == "graph":
+            note("Found: a Microsoft 365 mailbox. It signs in at Microsoft, in a browser.")
+            _connected(_at_microsoft(address, owner, None))
+            return
+        server = _detected(found, username)
     note(f"Mail server: {server.host}, port {server.port}, {PROTECTION[server.security.value]}; as {server.username}.")
     if server.security.value == "none":
         note("Warning: without encryption, everybody on the way can read the password and the emails.")
     credentials = _given(password_file, token_file) or Credentials(ask_secret(f"Password of {server.username}"))
     with _for_whom_is_at_it():
         mailbox = connect.add(address, owner, server, credentials, door="command")
+    _connected(mailbox)
+
+
+def _connected(mailbox: Mailbox) -> None:
     result(
         connect.status(mailbox),
         f"Connected {mailbox.address}. Nothing was fetched yet: threadline mailbox refresh {mailbox.address}",
     )
+
+
+def _at_microsoft(address: str, owner: User, mailbox: Mailbox | None) -> Mailbox:
+    from threadline.cli import microsoft  # noqa: PLC0415  brings HTTP, which no other command needs
+
+    return microsoft.sign_in(address, owner, mailbox)
 
 
 def _owner(email: str, company_name: str | None) -> User:
@@ -83,10 +98,9 @@ def _for_whom_is_at_it() -> Iterator[None]:
         raise click.ClickException(connect.sentence_while_connecting(error)) from error
 
 
-def _detected(address: str, username: str | None) -> connect.MailServer:
-    found = connect.detect(address)
+def _detected(found: connect.Found, username: str | None) -> connect.MailServer:
     if not found.servers:
-        raise Invalid(found.hint or f"We did not find the mail server of {address}.", field="address")
+        raise Invalid(found.hint or f"We did not find the mail server of {found.address}.", field="address")
     best = found.servers[0]
     if not found.protected:
         raise Invalid(
@@ -119,10 +133,20 @@ def reconnect(address: str, password_file: Path | None, token_file: Path | None,
     """Sign in again, in place: nothing is lost and nothing comes twice. Without a password the stored one is tried."""
     mailbox = named(address, company_name)
     credentials = _given(password_file, token_file)
+    if mailbox.provider == "graph":
+        if credentials is not None:
+            raise Invalid(f"{mailbox.address} signs in at Microsoft; it takes no password or token.", field="password")
+        account = mailbox.settings.get("account") or mailbox.address
+        _connected_again(_at_microsoft(account, mailbox.owner, mailbox))
+        return
     if credentials is None and not has_stored(mailbox):
         credentials = Credentials(ask_secret(f"Password of {mailbox.settings['username']}"))
     with _for_whom_is_at_it():
         mailbox = connect.reconnect(mailbox, credentials, user=None, door="command")
+    _connected_again(mailbox)
+
+
+def _connected_again(mailbox: Mailbox) -> None:
     result(
         connect.status(mailbox),
         f"Connected {mailbox.address} again. The next refresh fills the gap: "
@@ -138,9 +162,13 @@ def disconnect(address: str, company_name: str | None) -> None:
     mailbox = named(address, company_name)
     connect.disconnect(mailbox, user=None, door="command")
     held = mailbox.copies.values("message_id").distinct().count()
+    shown = (
+        Link.objects.filter(message__copies__mailbox=mailbox, detached=False).values("message_id").distinct().count()
+    )
+    secret = "sign-in" if mailbox.provider == "graph" else "password"
     result(
         connect.status(mailbox),
-        f"Disconnected {mailbox.address}. Its password was forgotten. "
-        f"Held here and on profiles, now as before: {count(held, 'email')}. "
+        f"Disconnected {mailbox.address}. Its {secret} was forgotten. "
+        f"Held here, now as before: {count(held, 'email')}; on profiles: {shown:,}. "
         "Attachments that were not opened stay at the mail server.",
     )

@@ -1,6 +1,7 @@
-"""Before a demo starts: it works in a data folder of its own, and only one at a time.
+"""The demo's data folder: before one starts, and for commands that are run beside it.
 
-Looks, and changes nothing but the demo's own lock file.
+A demo works in a data folder of its own, and only one at a time. Looks, and changes nothing but the demo's own lock
+file.
 """
 
 # ruff: noqa: PLC0415  only an installation that uses PostgreSQL needs its driver
@@ -10,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,24 @@ def _postgresql_holds_a_company(database: Mapping[str, Any]) -> bool:
             return connection.execute(_ASK).fetchone() is not None
     except psycopg.Error:
         return False
+
+
+def clock_file(folder: Path) -> Path:
+    """The file that the panel of a demo in this data folder writes, to let days pass."""
+    return folder / "sandbox" / "now"
+
+
+def live_at_its_time(environment: Mapping[str, Any], environ: MutableMapping[str, str]) -> None:
+    """Let a command beside a demo that runs tell the time that the demo tells.
+
+    Nothing else ever does: not where the demo is stopped, whose folder may be used without it, and not where the clock
+    was set otherwise.
+    """
+    folder: Path = environment["THREADLINE_DATA_DIR"]
+    moved = clock_file(folder)
+    if environment["THREADLINE_NOW_FILE"] or not moved.exists() or not _in_use(folder / "sandbox" / "sandbox.lock"):
+        return
+    environ.update({"THREADLINE_DEMO": "1", "THREADLINE_NOW_FILE": str(moved)})
 
 
 def _in_use(lock: Path) -> bool:

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Starter)
-@click.argument("address")
+@click.argument("address", required=False)
 @company_option
 @click.pass_context
-def doctor(ctx: click.Context, address: str, company_name: str | None) -> None:
-    """Check a mailbox's connection step by step, and this installation. Changes nothing."""
+def doctor(ctx: click.Context, address: str | None, company_name: str | None) -> None:
+    """Check a mailbox's connection step by step, and this installation; without ADDRESS the latter only.
+
+    Changes nothing.
+    """
     try:
         prepare()
     except KeyFileUnusable as error:
@@ -40,11 +43,13 @@ def doctor(ctx: click.Context, address: str, company_name: str | None) -> None:
         ctx.exit(1)
 
 
-def _examined(address: str, company_name: str | None) -> Examination:
+def _examined(address: str | None, company_name: str | None) -> Examination:
     from threadline.services import doctor as service
     from threadline.services.accounts import company_named
     from threadline.services.connect import mailbox_named
 
+    if address is None:
+        return service.examine_installation()
     return service.examine(mailbox_named(address, company_named(company_name) if company_name else None))
 
 

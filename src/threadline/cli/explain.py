@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 from threadline.cli.commands import Command, company_option
-from threadline.cli.output import result, stamp
-from threadline.services import diagnose, people
+from threadline.cli.output import result, shortened, stamp
+from threadline.services import diagnose, live, people
 from threadline.services.accounts import company_named
 from threadline.services.connect import mailbox_named
 from threadline.storage.models import Person
@@ -24,7 +24,7 @@ def explain(address: str, message_id: str, named: str, offline: bool, company_na
     """Say why an email is, or is not, on the profile of a person, and what helps."""
     mailbox = mailbox_named(address, company_named(company_name) if company_name else None)
     person = people.find(mailbox.company, named)
-    found = diagnose.explain_message_id(mailbox, message_id, person, offline=offline)
+    found = live.explain_message_id(mailbox, message_id, person, offline=offline)
     answers = [one.as_json() for one in found]
     lines = [line for one in found for line in _lines(one, person)]
     result(answers[0] if len(answers) == 1 else answers, *lines)
@@ -33,7 +33,7 @@ def explain(address: str, message_id: str, named: str, offline: bool, company_na
 def _lines(diagnosis: diagnose.Diagnosis, person: Person) -> Iterator[str]:
     verdict = diagnosis.verdict
     word = "is on" if verdict.shown and verdict.linked else "belongs on" if verdict.shown else "is not on"
-    yield f"“{diagnosis.subject}” from {diagnosis.sender} {word} the profile of {person.name}."
+    yield f"“{shortened(diagnosis.subject)}” from {diagnosis.sender} {word} the profile of {person.name}."
     for number, reason in enumerate(verdict.reasons, start=1):
         yield f"{number}. {' '.join(filter(None, (reason.text, reason.near_miss_text)))}"
         for label, value in reason.compared:

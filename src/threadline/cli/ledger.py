@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from threadline.cli.commands import ID, Group, company_option
-from threadline.cli.output import result, stamp
+from threadline.cli.output import count, result, shortened, stamp
 from threadline.services import accounts
 from threadline.services import ledger as service
 from threadline.services.errors import NotFound
@@ -24,11 +24,12 @@ def list_entries(company_name: str | None) -> None:
     companies = [accounts.company_named(company_name)] if company_name else list(Company.objects.order_by("name"))
     rows = [service.as_json(entry) for company in companies for entry in service.entries(company)]
     lines = [
-        f"{row['id']}: {row['mailbox']}, {row['folder']}: {row['subject'] or row['message_id'] or 'an email'}. "
-        f"{row['text']} Tried {row['attempts']} times; next try {stamp(row['next_try_at'])}."
+        f"{row['id']}: {row['mailbox']}, {row['folder']}: "
+        f"{shortened(row['subject'] or row['message_id'] or 'an email')}. "
+        f"{row['text']} Tried {count(row['attempts'], 'time')}; next try {stamp(row['next_try_at'])}."
         for row in rows
     ]
-    result(rows, *(lines or ["The ledger is empty: every email of the synced folders is held."]))
+    result(rows, *(lines or ["Nothing is set aside. Every email that was listed could be stored."]))
 
 
 @ledger.command()

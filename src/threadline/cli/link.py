@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from threadline.cli.commands import Command, company_option
-from threadline.cli.messages import message_named
+from threadline.cli.messages import message_named, subject_named
 from threadline.cli.output import result
 from threadline.services import link as service
 from threadline.services import people
@@ -21,7 +21,7 @@ def link(message: str, person: str, company_name: str | None) -> None:
     """Put an email on a profile, whatever the rules say. MESSAGE is its id in the list, or its Message-ID."""
     found, whom = _both(message, person, company_name)
     service.link_by_hand(found, whom, None, door="command")
-    _print(found, whom, linked=True)
+    _print(found, whom, subject_named(message, found), linked=True)
 
 
 @click.command(cls=Command)
@@ -32,7 +32,7 @@ def unlink(message: str, person: str, company_name: str | None) -> None:
     """Take an email off a profile. The email stays; the rules will not put it back, a hand can."""
     found, whom = _both(message, person, company_name)
     service.unlink(found, whom, None, door="command")
-    _print(found, whom, linked=False)
+    _print(found, whom, subject_named(message, found), linked=False)
 
 
 def _both(message: str, person: str, company_name: str | None) -> tuple[Message, Person]:
@@ -41,13 +41,13 @@ def _both(message: str, person: str, company_name: str | None) -> tuple[Message,
     return found, people.find(found.company, person)
 
 
-def _print(message: Message, person: Person, *, linked: bool) -> None:
+def _print(message: Message, person: Person, subject: str, *, linked: bool) -> None:
     result(
         {
             "message_id": message.message_id,
-            "subject": message.subject,
+            "subject": subject,
             "person": people.as_json(person),
             "linked": linked,
         },
-        f"“{message.subject}” is {'now on' if linked else 'now off'} the profile of {person.name}.",
+        f"“{subject}” is {'now on' if linked else 'now off'} the profile of {person.name}.",
     )

@@ -9,13 +9,19 @@ import click
 from threadline.cli import connecting
 from threadline.cli.commands import Group, company_option
 from threadline.cli.output import Progress, count, result, stamp, table
-from threadline.services import connect, folders, health
+from threadline.services import connect, folders, health, latest_check
 from threadline.services.accounts import company_named
 from threadline.services.refresh import refresh as run_refresh
 from threadline.services.refresh.report import Report
-from threadline.services.verify import Check
+from threadline.services.verify import Check, in_words
 from threadline.services.verify import verify as run_verify
 from threadline.storage.models import Mailbox
+
+_AFTER = {
+    "connecting": "after the sign-in",
+    "reauthorise": "after the sign-in",
+    "disconnected": "after it is connected again",
+}
 
 
 @click.group(cls=Group)
@@ -48,7 +54,7 @@ def list_mailboxes(company_name: str | None) -> None:
 def status(address: str, company_name: str | None) -> None:
     """Show a mailbox's connection, its history and its schedule."""
     found = connecting.named(address, company_name)
-    said, data = health.describe_mailbox(found), connect.status(found)
+    said, data = health.describe_now(found), connect.status(found)
     result(
         data,
         f"{found.address}, of {found.owner.email}: {said.word}, since {stamp(found.since)}.",
@@ -56,9 +62,19 @@ def status(address: str, company_name: str | None) -> None:
         f"Next step: {said.next_step}",
         f"History: {_history(data['history'])}",
         *(f"  {sentence}." for sentence in data["history"]["gaps"]),
-        f"Last refresh: {stamp(found.last_refresh_at)}. Next: {stamp(found.next_refresh_at)}.",
-        f"Checked: {_completeness(data['completeness'])}",
+        f"Last refresh: {stamp(found.last_refresh_at)}. Next: {_next(found)}.",
+        f"Completeness: {_completeness(data['completeness'])}",
+        *_expiry(data["expires"]),
     )
+
+
+def _next(mailbox: Mailbox) -> str:
+    """When it is refreshed next: a time, or after what, in the states in which somebody has to act before."""
+    return _AFTER.get(mailbox.state) or stamp(mailbox.retry_at or mailbox.next_refresh_at)
+
+
+def _expiry(expires: dict[str, Any] | None) -> list[str]:
+    return [f"The sign-in would end: {stamp(expires['at'])}, {expires['basis']}."] if expires else []
 
 
 def _history(history: dict[str, Any]) -> str:
@@ -77,8 +93,11 @@ def as_text(value: object) -> str:
 
 def _completeness(found: dict[str, Any]) -> str:
     if found["checked_at"] is None:
-        return "not yet."
-    return f"{found['accounted_for']:,} of {found['on_server']:,} accounted for, {stamp(found['checked_at'])}."
+        return "not compared with the mail server yet."
+    accounted_for, on_server, at = found["accounted_for"], found["on_server"], stamp(found["checked_at"])
+    if found["doubt"]:
+        return f"{latest_check.in_words(accounted_for, on_server, at, found['doubt'])}."
+    return f"{in_words(accounted_for, on_server)}, checked {at}."
 
 
 @mailbox.command("folders")
@@ -183,7 +202,9 @@ def _checked(check: Check) -> list[str]:
     if not check.folders:
         return ["Nothing was compared: no folder has been listed yet. Refresh first."]
     if check.complete:
-        verdict = f"Complete: {count(on_server, 'email')} on the server, every one accounted for."
+        new = sum(folder.new for folder in check.folders)
+        came = f"; {new:,} came since the last refresh, which the next one fetches" if new else ""
+        verdict = f"Complete: {on_server - new:,} of {count(on_server - new, 'email')} accounted for{came}."
     else:
         verdict = "Not complete: some emails are neither held nor explained. The next refresh fetches them."
     return [verdict, *table(rows, header=header)]

@@ -12,7 +12,7 @@ import click
 
 from threadline.cli.commands import ID, Group, company_option
 from threadline.cli.connecting import named
-from threadline.cli.output import json_line, megabytes, result, say, say_text, stamp, wants_json
+from threadline.cli.output import json_line, megabytes, result, say, say_text, shortened, stamp, wants_json
 from threadline.domain.facts import Where
 from threadline.domain.folders import Role
 from threadline.services import messages as service
@@ -52,6 +52,11 @@ def message_named(text: str, company: Company | None) -> Message:
     return several[0]
 
 
+def subject_named(text: str, message: Message) -> str:
+    """Named by its id in the list, an email has the subject that stands there."""
+    return copy_numbered(int(text)).subject if text.isdecimal() and len(text) < 19 else message.subject
+
+
 @messages.command("list")
 @click.option("--mailbox", "address", metavar="ADDRESS", required=True)
 @click.option("--folder", type=click.Choice(ROLES), help="Default: every folder.")
@@ -74,7 +79,7 @@ def _line(row: dict[str, Any], copy: Copy) -> str:
     people = ", ".join(filter(None, [p["email"] or p["external_id"] for p in row["people"]]))
     on = f"  [{people}]" if row["people"] else ""
     where = "" if copy.where == Where.HERE.value else f" ({row['where']})"
-    subject = row["subject"] or "(no subject)"
+    subject = shortened(row["subject"]) or "(no subject)"
     return f"{row['id']:>7}  {stamp(copy.decided_at)}  {row['folder']}{where}  {sender}  {subject}{on}"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 WANTS_JSON = "threadline.json"
+LONGEST_SUBJECT = 200  # characters on a line for people
 
 # C0, DEL and C1 controls; line and paragraph separators; lone surrogates; what changes the direction of text (UAX 9).
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -71,6 +72,16 @@ def note(line: str) -> None:
         click.echo(safe(line), err=True)
 
 
+def link(url: str, *lines: str) -> None:
+    """Something somebody has to open before the command can go on; with `--json`, the address alone on a line.
+
+    On standard error: what a program reads is the result.
+    """
+    for line in () if wants_json() else lines:
+        click.echo(safe(line), err=True)
+    click.echo(safe(url), err=True)
+
+
 def as_plain(value: object) -> Any:
     """Data as JSON knows it: times in RFC 3339, UTC, whole seconds."""
     if isinstance(value, datetime):
@@ -115,6 +126,11 @@ def _width(text: str) -> int:
 def count(number: int, one: str, many: str = "") -> str:
     """ "1 email", "1,204 emails"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def shortened(text: str) -> str:
+    """A subject on a line that a person reads: whoever wrote it may have written a megabyte."""
+    return text if len(text) <= LONGEST_SUBJECT else text[: LONGEST_SUBJECT - 1] + "…"
 
 
 def megabytes(size: int) -> str:

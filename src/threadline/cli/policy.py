@@ -9,8 +9,8 @@ import click
 from threadline.cli.commands import Group, company_option
 from threadline.cli.output import count, result, table
 from threadline.cli.people import company_of
-from threadline.services import link
 from threadline.services import policy as service
+from threadline.services import relink
 
 
 @click.group(cls=Group)
@@ -36,7 +36,7 @@ def set_policy(settings: tuple[str, ...], preview: bool, company_name: str | Non
     company = company_of(company_name)
     before, after = service.policy_of(company), service.changed(company, changes)
     if preview:
-        effect = link.policy_effect(company, before, after)
+        effect = relink.policy_effect(company, before, after)
         profiles = [{"person": name, "added": added, "withdrawn": less} for name, added, less in effect.profiles]
         result(
             {
@@ -51,7 +51,7 @@ def set_policy(settings: tuple[str, ...], preview: bool, company_name: str | Non
         )
         return
     service.save(company, after, None, door="command")
-    added, withdrawn = link.bring_in_line(company)
+    added, withdrawn = relink.bring_in_line(company)
     result(
         {"policy": service.to_json(after), "added": added, "withdrawn": withdrawn},
         f"Set. {count(added, 'email')} came onto profiles, {count(withdrawn, 'email')} went off.",

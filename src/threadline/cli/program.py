@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -14,8 +16,10 @@ from typing import Any
 
 import click
 
+from threadline.cli import demo_folder
 from threadline.cli.failures import explain_failure
 from threadline.cli.preparation import prepare
+from threadline.config.environment import read
 
 # name -> (module:attribute, what the overview says of it)
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -41,6 +45,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 # The options of `serve` decide about the environment; `doctor` reports what keeps the settings from loading.
 PREPARES_ITSELF = {"serve", "doctor"}
+# What is run often, and has nothing to do with pages and with who signs in.
+ONLY_THE_STORE = {"people", "policy", "mailbox", "ledger", "messages", "explain", "link", "unlink"}
 
 
 class Program(click.Group):
@@ -52,10 +58,15 @@ class Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name != "serve":
+            demo_folder.live_at_its_time(read(), os.environ)
         if cmd_name not in PREPARES_ITSELF:
-            prepare()
+            prepare(only_the_store=cmd_name in ONLY_THE_STORE)
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
+        gc.freeze()  # what is loaded by now stays
+        gc.set_threshold(20_000, 20, 20)  # a batch of mail is many objects, of which hardly any is in a circle
+        gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

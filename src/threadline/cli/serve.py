@@ -7,13 +7,10 @@ Everything it starts ends with it, also when it is killed.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,16 +19,16 @@ from typing import Any
 
 import click
 
-from threadline.cli import demo_folder
+from threadline.cli import demo_folder, keeping
 from threadline.cli.commands import PORT, Starter
 from threadline.cli.demo_folder import CannotServe
+from threadline.cli.keeping import Keeper
 from threadline.cli.preparation import prepare, prepare_store
 from threadline.config.environment import read
 
 START_TIMEOUT = 60.0  # seconds for the sandbox, which writes a year of mail at its first start
 THREADS = 16
 MOST_UPLOADED = 64 << 20  # bytes
-_PR_SET_PDEATHSIG = 1
 
 
 class Stopped(Exception):
@@ -84,17 +81,26 @@ def _serve(listener: socket.socket, environment: dict[str, Any], stack: ExitStac
     folder: Path = environment["THREADLINE_DATA_DIR"] / "sandbox"
     if environment["THREADLINE_DEMO"]:
         demo_folder.check(environment)
+        # The pages' panel moves the clock of everything that is started here.
+        os.environ.setdefault("THREADLINE_NOW_FILE", str(demo_folder.clock_file(environment["THREADLINE_DATA_DIR"])))
         _start_sandbox(folder, stack)
     prepare()
+    import structlog
+
     from threadline.config import logging
 
     logging.to_terminal("WARNING" if environment["THREADLINE_DEMO"] else environment["THREADLINE_LOG_LEVEL"])
     prepare_store()
     address = environment["THREADLINE_BASE_URL"] or _address(listener)
     click.echo(_demo_greeting(folder, address) if environment["THREADLINE_DEMO"] else _greeting(address))
-    worker = [sys.executable, "-m", "threadline.cli", "worker"]
+    from threadline.services import serving
+
+    serving.announce(_address(listener))
+    stack.callback(serving.withdraw)
     quiet = {"THREADLINE_LOG_LEVEL": "WARNING"} if environment["THREADLINE_DEMO"] else {}
-    stack.callback(_end, _start(worker, os.environ | quiet))
+    worker = Keeper(["threadline.cli", "worker"], os.environ | quiet, structlog.get_logger(__name__).error)
+    stack.callback(worker.stop)
+    worker.start()
     _serve_pages(listener)
 
 
@@ -109,9 +115,9 @@ def _start_sandbox(folder: Path, stack: ExitStack) -> None:
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     click.echo("Starting the demo's mail server ...")
-    command = [sys.executable, "-m", "threadline.sandbox", "--data", str(folder), "--ready-file", str(ready)]
-    process = _start(command, dict(os.environ))
-    stack.callback(_end, process)
+    command = ["threadline.sandbox", "--data", str(folder), "--ready-file", str(ready)]
+    process = keeping.start(command, dict(os.environ))
+    stack.callback(keeping.end, process)
     deadline = time.monotonic() + START_TIMEOUT
     while not ready.exists():
         if process.poll() is not None:
@@ -119,30 +125,6 @@ def _start_sandbox(folder: Path, stack: ExitStack) -> None:
         if time.monotonic() > deadline:
             raise CannotServe(f"The demo's mail server did not start within {START_TIMEOUT:.0f} seconds.")
         time.sleep(0.05)
-
-
-def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """A child in a group of its own: Ctrl-C reaches only us and we end it in order; it ends when we are killed."""
-    return subprocess.Popen(  # noqa: S603 - our own programs
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads run yet
-    )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _greeting(address: str) -> str:
@@ -175,6 +157,9 @@ def _demo_greeting(folder: Path, address: str) -> str:
     else:
         lines.append("  First, connect a mailbox: Settings > Email connection > Connect a mailbox")
         lines.append(f"  Mailbox       {account['address']}   password: {account['password']}")
+    office = demo.microsoft_account(folder)
+    if office is not None:
+        lines.append(f"  Microsoft 365 {office['address']}   password: {office['password']}")
     lines += [f"  Make trouble  {address}/demo/", "", "  Ctrl-C stops everything this has started.", ""]
     return "\n".join(lines)
 
