@@ -136,10 +136,11 @@ def test_the_server_can_always_be_entered_by_hand(server: Dovecot, alice: Client
     assert Mailbox.objects.get().settings["host"] == "127.0.0.1"
 
 
-def test_microsoft_says_at_once_that_no_password_will_do(alice: Client) -> None:
+def test_a_microsoft_address_asks_for_no_password_and_says_what_is_missing(alice: Client) -> None:
     page = words(alice.post(reverse("connect"), {"address": "anna@outlook.com"}, follow=True))
-    assert "only takes its own sign-in" in page
-    assert "Your mail is on a server of your own? Enter it" in page
+    assert "Continue with Microsoft" in page
+    assert "This installation is not set up for Microsoft 365 yet" in page
+    assert "Your mail is on a server of your own, or with another host? Enter it" in page
 
 
 def test_google_says_which_password_it_takes_and_where_it_goes(alice: Client) -> None:

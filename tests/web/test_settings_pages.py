@@ -15,7 +15,7 @@ from tests.web.visiting import mailbox_of, notices, words
 from threadline.clock import now
 from threadline.domain.connection_states import State
 from threadline.services.verify import verify
-from threadline.storage.models import ConnectionEvent, Copy, Gap, Refresh, Secret, Verification
+from threadline.storage.models import ConnectionEvent, Copy, Gap, Mailbox, Refresh, Secret, Verification
 from threadline.web.settings.cards import URGENCY, acts_of
 from threadline.web.settings.events import recent
 
@@ -133,9 +133,12 @@ def test_signing_in_again_reconnects_in_place_and_asks_for_a_refresh(
     data = {"host": "127.0.0.1", "port": dovecot.port, "security": "none", "username": world.alice.email}
     url = reverse("mailbox_sign_in", args=[mailbox.pk])
     response = alice.post(url, data | {"password": "the new one"}, follow=True)
-    assert "is connected again" in notices(response)
+    assert "again. It stays connected, and is refreshed now." in notices(response)
     mailbox.refresh_from_db()
     assert mailbox.refresh_requested_at is not None
+    Mailbox.objects.update(state="reauthorise", history_complete_at=now())
+    response = alice.post(url, data | {"password": "the new one"}, follow=True)
+    assert "is connected again. We fetch now what came meanwhile." in notices(response)
 
 
 def test_a_server_the_operator_did_not_allow_stays_refused_when_someone_signs_in_again(

@@ -15,12 +15,15 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
+from tests import templates
 from tests.services.world import PASSWORD, World
 from tests.web.visiting import mailbox_of, notices, refused_by_the_policy, words
 from threadline.domain.connection_texts import STATE_TEXTS
 from threadline.services import accounts
 from threadline.storage.models import Company, User
 from threadline.web.letters import for_support
+from threadline.web.start.control import Sandbox
+from threadline.web.start.microsoft_troubles import MICROSOFT_TROUBLES
 
 COMPANY = {
     "company": "Northgate Talent",
@@ -139,6 +142,7 @@ def test_a_page_for_a_failure_needs_no_store_and_no_request(template: str) -> No
 @pytest.fixture
 def sandbox(tmp_path: Path, settings: Any) -> Iterator[None]:
     """The demo's own mail server, with what it starts with."""
+    templates.seeded_sandbox(tmp_path)
     ready = tmp_path / "ready.json"
     command = [sys.executable, "-m", "threadline.sandbox", "--data", str(tmp_path), "--ready-file", str(ready)]
     process = subprocess.Popen([*command, "--watch-stdin"], stdin=subprocess.PIPE)
@@ -181,6 +185,59 @@ def test_the_panel_makes_trouble_and_says_what_to_look_at(sandbox: None, alice: 
             assert "Stopped" in words(response)
     assert "usual pace again" in notices(alice.post(reverse("demo_make", args=["throttle"]), follow=True))
     assert alice.post(reverse("demo_make", args=["explode"])).status_code == 404
+
+
+def test_the_panel_makes_the_troubles_of_microsoft_and_takes_them_back(
+    sandbox: None, alice: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THREADLINE_NOW_FILE", str(tmp_path / "now"))
+    page = alice.get(reverse("demo"))
+    assert "elin@northgate-365.example password elin-demo" in words(page)
+    assert refused_by_the_policy(page) == []
+    said = {
+        "microsoft-password": "is now another-elin-demo",
+        "microsoft-revoke": "signed out everywhere",
+        "microsoft-mfa": "confirmed by a second step",
+        "microsoft-consent": "was withdrawn",
+        "microsoft-approval": "only an administrator may allow",
+        "microsoft-grant": "has allowed it for everybody",
+        "microsoft-secret": "nobody is asked to sign in",
+        "microsoft-moved": "on a server of the company",
+        "microsoft-throttle": "wait for two minutes",
+        "microsoft-days": "Ninety days have passed",
+    }
+    assert set(said) == set(MICROSOFT_TROUBLES)
+    for trouble, sentence in said.items():
+        response = alice.post(reverse("demo_make", args=[trouble]), follow=True)
+        assert sentence in notices(response), trouble
+    back = {
+        "microsoft-mfa": "needs no second step",
+        "microsoft-approval": "for themselves again",
+        "microsoft-secret": "is good again",
+        "microsoft-moved": "is in Microsoft 365 again",
+    }
+    for trouble, sentence in back.items():
+        assert sentence in notices(alice.post(reverse("demo_make", args=[trouble]), follow=True)), trouble
+    assert (tmp_path / "now").read_text().startswith("+77760")
+
+
+def test_a_new_email_can_be_delivered_to_every_mailbox_of_the_demo(
+    sandbox: None, alice: Client, world: World, settings: Any
+) -> None:
+    page = alice.get(reverse("demo"))
+    elin, it = "elin@northgate-365.example", "it@northgate-365.example"
+    assert page.context["mailboxes"] == ["sofia@northgate.example", "mark@northgate.example", elin, it]
+    assert page.context["mailbox"] == "sofia@northgate.example"
+    mailbox_of(world.alice, elin, provider="graph")
+    page = alice.get(reverse("demo"))
+    assert page.context["mailbox"] == elin, "whoever has connected one means that one"
+    for account in page.context["mailboxes"]:
+        said = notices(alice.post(reverse("demo_make", args=["deliver"]), {"account": account}, follow=True))
+        assert f"is in the Inbox of {account}" in said
+        assert ("Microsoft tells us" in said) is account.endswith("365.example")
+    server = Sandbox()
+    (newest,) = server.get("microsoft/messages", account=elin, limit="1")["messages"]
+    assert newest["subject"] == server.get("messages", account="mark@northgate.example")["messages"][0]["subject"]
 
 
 def test_a_panel_without_its_server_says_how_to_start_it(tmp_path: Path, alice: Client, settings: Any) -> None:

@@ -13,9 +13,15 @@ from django.db import connection
 
 from threadline import clock
 from threadline.domain.cause_texts import cause_clause
+from threadline.domain.causes import Cause
 from threadline.services import health
+from threadline.services.microsoft import approval
+from threadline.services.microsoft.app import client_id, is_set_up
 from threadline.storage.models import Mailbox, User
 from threadline.web.times import dated
+
+# What the consent of an administrator mends.
+APPROVABLE = frozenset({"admin_approval", "consent_withdrawn", "app_disabled", "not_assigned", ""})
 
 
 @dataclass(frozen=True)
@@ -32,28 +38,49 @@ class Letter:
 
 
 def for_it(mailbox: Mailbox, user: User) -> Letter:
-    """What an IT administrator needs to know to let the mailbox be read again."""
-    server = mailbox.settings
+    """What an IT administrator needs to know to let the mailbox be read, or be read again."""
+    can = "would like to read" if mailbox.state == "connecting" else "can no longer read"
     lines = [
         "Hello,",
         "",
-        f"our recruitment email sync, Threadline, can no longer read the mailbox {mailbox.address}.",
+        f"our recruitment email sync, Threadline, {can} the mailbox {mailbox.address}.",
         f"What happened: {_cause(mailbox) or 'the mail server asks for a decision of its administrator'}.",
         f"Since: {dated(mailbox.since, clock.now())} ({mailbox.company.timezone})",
     ]
-    if mailbox.answer:
-        lines.append(f"The server's own words: {mailbox.answer}")
-    lines += [
-        "",
+    needs = _needs_of_microsoft(mailbox, user) if mailbox.provider == "graph" else _needs_of_imap(mailbox)
+    lines += ["", *needs, "", "Please let me know when this is done, or if it shall not be.", ""]
+    lines += [str(user), user.company.name]
+    if mailbox.answer:  # last: it is long, and for who wants to look it up
+        lines += ["", f"The server's own words: {mailbox.answer}"]
+    return Letter("", f"Access for Threadline to {mailbox.address}", "\n".join(lines))
+
+
+def _needs_of_imap(mailbox: Mailbox) -> list[str]:
+    server = mailbox.settings
+    return [
         "What it needs: to sign in by IMAP and read. It never sends, moves, marks or deletes anything.",
         f"Server: {server.get('host')}, port {server.get('port')}, user name {server.get('username')}",
-        "",
-        "Please let me know when this is done, or if it shall not be.",
-        "",
-        str(user),
-        user.company.name,
     ]
-    return Letter("", f"Access for Threadline to {mailbox.address}", "\n".join(lines))
+
+
+def _needs_of_microsoft(mailbox: Mailbox, user: User) -> list[str]:
+    if mailbox.cause == Cause.NO_MAILBOX.value:
+        return [
+            "Please look where this mailbox is now. No permission has to be given for that.",
+            "If it is on a server of ours, Threadline can read it by IMAP: please tell me that server's name and port.",
+        ]
+    needs = [
+        "What it needs: the delegated permissions Mail.Read, User.Read, offline_access, openid and email.",
+        "It reads the mail of those who sign in to it; it never sends, moves, marks or deletes anything, and cannot.",
+    ]
+    if not is_set_up():
+        return needs
+    if mailbox.cause in APPROVABLE:
+        needs += [
+            "To allow that for our organisation, open this link and sign in as an administrator; it works for a month:",
+            f"  {approval.link(mailbox, user)}",
+        ]
+    return [*needs, f"Application (client) ID, for policies and for the list of enterprise applications: {client_id()}"]
 
 
 def reminder(mailbox: Mailbox, user: User) -> Letter:
@@ -91,14 +118,14 @@ def _state(mailbox: Mailbox) -> Iterable[str]:
     yield f"- {mailbox.address} ({mailbox.provider}, {mailbox.settings.get('host', '')})"
     yield f"  State: {health.describe_mailbox(mailbox).word}, since {dated(mailbox.since, now)}"
     if _cause(mailbox) and mailbox.state != "connected":
-        yield f"  Cause: {_cause(mailbox)}{'' if mailbox.certain else ' (likely)'}"
+        yield f"  Cause: {_cause(mailbox)}"
     yield f"  Last refresh: {dated(mailbox.last_refresh_at, now) if mailbox.last_refresh_at else 'none yet'}"
     if mailbox.answer:
         yield f"  The server's own words: {mailbox.answer}"
 
 
 def _cause(mailbox: Mailbox) -> str:
-    return cause_clause(mailbox.cause) if mailbox.cause else ""
+    return cause_clause(mailbox.cause, certain=mailbox.certain) if mailbox.cause else ""
 
 
 def versions() -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 
+from allauth.usersessions.models import UserSession
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -25,6 +28,27 @@ def content_security_policy(handler: Handler) -> Handler:
         response.headers.setdefault("Content-Security-Policy", PAGES)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
         return response
+
+    return handle
+
+
+SEEN_EVERY = 300  # seconds
+
+
+def last_seen(handler: Handler) -> Handler:
+    """Note when and from where a session was last used; every five minutes, because each note is a write to the disk
+    that the page, and whoever else wants to write, would wait for.
+    """
+
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        key = request.session.session_key
+        if key and request.user.is_authenticated:
+            used = (key, *(request.META.get(name, "") for name in ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR")))
+            sign = "\n".join((*used, request.META.get("HTTP_USER_AGENT", "")))
+            # The fingerprint alone is kept: a cache may be looked into by others.
+            if cache.add(f"seen-{blake2b(sign.encode(), digest_size=16).hexdigest()}", value=True, timeout=SEEN_EVERY):
+                UserSession.objects.create_from_request(request)
+        return handler(request)
 
     return handle
 

@@ -1,4 +1,4 @@
-"""Types of what views are given."""
+"""What views are given: its type, and what stands in its address."""
 
 from __future__ import annotations
 
@@ -13,3 +13,9 @@ class SignedIn(HttpRequest):
 
     user: User
     htmx: HtmxDetails
+
+
+def number(request: SignedIn, name: str, default: int) -> int:
+    """A number from 1 on, such as that of a page."""
+    text = request.GET.get(name, "")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 10 else default

@@ -42,6 +42,7 @@ class Break:
     end: date
     recovered: int | None = None
     hours: str = ""
+    set_aside: int = 0
 
     @property
     def is_open(self) -> bool:

@@ -13,8 +13,9 @@ from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, World
 from tests.web.emails.conftest import ON_A_PROFILE, PLAIN, SCRIPT, UNLINKED, message_called
 from tests.web.visiting import notices, words
+from threadline.clock import now
 from threadline.services import people
-from threadline.storage.models import Link, Mailbox
+from threadline.storage.models import Body, Copy, LedgerEntry, Link, Mailbox
 
 pytestmark = pytest.mark.needs("dovecot")
 
@@ -125,3 +126,24 @@ def test_another_companys_person_is_nobody_here(mailbox: Mailbox, world: World, 
     foreign = people.add(world.rival, kind="contact", name="Spy", door="command")
     assert alice.post(of(UNLINKED, "profiles/"), {"person": foreign.pk}).status_code == 404
     assert "Spy" not in words(alice.get(of(UNLINKED, "profiles/"), {"q": "spy"}))
+
+
+def test_an_email_whose_text_is_on_its_way_says_so(mailbox: Mailbox, alice: Client) -> None:
+    """Its heading came first; a page for it is no page of an email without text."""
+    message = message_called(PLAIN)
+    Copy.objects.filter(message=message).update(awaits_text=True)
+    Body.objects.filter(message=message).update(text="", html="", complete=False)
+    page = words(alice.get(of(PLAIN)))
+    assert "The text of this email is on its way." in page
+    assert "This email has no text" not in page
+    assert "Not all of this email could be read" not in page
+    assert "There is another version" not in page
+    copy = Copy.objects.select_related("folder").get(message=message)
+    entry = LedgerEntry.objects.create(
+        mailbox=mailbox, folder=copy.folder, generation=copy.generation, remote_id=copy.remote_id, first_at=now()
+    )
+    assert "The text of this email could not be read yet." in words(alice.get(of(PLAIN)))
+    entry.delete()
+    Copy.objects.filter(message=message).update(where="not_found")
+    assert "It left its folder before its text was read." in words(alice.get(of(PLAIN)))
+    assert "3, all kept and searchable" in words(alice.get(f"/settings/{mailbox.pk}/"))

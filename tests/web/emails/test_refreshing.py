@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from tests.browser.letters import letter
 from tests.servers.dovecot import Dovecot
-from tests.services.world import ALICE, ANNA, run
+from tests.services.world import ALICE, ANNA, World, run
 from tests.web.emails.conftest import PLAIN
-from tests.web.visiting import notices, words
+from tests.web.visiting import mailbox_of, notices, words
 from threadline.clock import now
 from threadline.domain.connection import State
 from threadline.services import connect, health
-from threadline.storage.models import Mailbox, Refresh
+from threadline.storage import workers
+from threadline.storage.models import Mailbox, Refresh, WorkerSign
 
 pytestmark = pytest.mark.needs("dovecot")
 HTMX = {"HX-Request": "true"}
@@ -66,9 +70,41 @@ def test_a_refresh_at_work_shows_the_folder_and_its_numbers(mailbox: Mailbox, al
     page = alice.get(f"/emails/{mailbox.pk}/inbox/")
     assert "Inbox: 604 of 1,204 checked, 400 new, 25 on profiles" in words(page)
     assert '<progress max="1204" value="604"' in page.content.decode()
+    # Over a slow link the headings come first.
+    ahead = {"folders": [folder | {"new": 400, "linked": 25, "announced": 1100}]}
+    Refresh.objects.update(progress=ahead)
+    page = alice.get(f"/emails/{mailbox.pk}/inbox/")
+    assert "604 of 1,204 checked, 1,100 listed ahead, 25 on profiles, 400 with their text" in words(page)
     # The same run, whose owner was killed: its lease is over, and the page does not wait for it for ever.
     Mailbox.objects.update(lease_until=None)
     assert "checked, 400 new" not in words(alice.get(f"/emails/{mailbox.pk}/inbox/"))
+
+
+def test_a_refresh_that_nobody_begins_is_not_called_under_way(mailbox: Mailbox, alice: Client) -> None:
+    list_page, settings_page = f"/emails/{mailbox.pk}/inbox/", "/settings/"
+    Mailbox.objects.update(refresh_requested_at=now() - timedelta(minutes=2))
+    for place in (list_page, settings_page):
+        page = words(alice.get(place))
+        assert "its worker, does not run" in page
+        assert "starts in a moment" not in page
+        assert "There is nothing to do" not in page
+    assert "every 1s" in alice.get(list_page).content.decode()  # it is seen when a worker begins it
+    workers.give_sign()
+    for place in (list_page, settings_page):
+        assert "The refresh starts in a moment" in words(alice.get(place))
+
+
+def test_a_refresh_whose_worker_was_killed_is_not_under_way_until_its_lease_ends(
+    mailbox: Mailbox, alice: Client
+) -> None:
+    Refresh.objects.create(mailbox=mailbox, trigger="button", fence=9, started_at=now())
+    Mailbox.objects.update(lease_until=now() + timedelta(minutes=3), lease_owner="host:7")
+    sign = WorkerSign.objects.create(name="host:7", seen_at=now())
+    assert "Asking the mail server" in words(alice.get(f"/emails/{mailbox.pk}/inbox/"))
+    assert "Asking the mail server" in words(alice.get("/settings/"))
+    WorkerSign.objects.filter(pk=sign.pk).update(seen_at=now() - timedelta(minutes=1))
+    assert "Asking the mail server" not in words(alice.get(f"/emails/{mailbox.pk}/inbox/"))
+    assert "Asking the mail server" not in words(alice.get("/settings/"))
 
 
 def test_a_mailbox_that_is_not_connected_says_so_and_keeps_its_emails(mailbox: Mailbox, alice: Client) -> None:
@@ -100,3 +136,14 @@ def test_in_every_state_the_list_is_there_and_says_the_state(mailbox: Mailbox, a
         assert PLAIN in page
         if state not in {State.CONNECTED, State.DELAYED}:
             assert health.describe_mailbox(mailbox).word in page
+
+
+@pytest.mark.parametrize("state", ["reauthorise", "disconnected"])
+def test_what_waits_for_a_sign_in_is_not_said_to_start(world: World, alice: Client, state: str) -> None:
+    """The button was pressed a second time, and then the first refresh found that somebody has to sign in."""
+    mailbox = mailbox_of(world.alice, state=state)
+    Mailbox.objects.update(refresh_requested_at=now())
+    for place in (reverse("folder", args=[mailbox.pk, "inbox"]), reverse("mailbox", args=[mailbox.pk])):
+        page = words(alice.get(place))
+        assert "in a moment" not in page
+        assert "Refreshing" not in page

@@ -11,6 +11,7 @@ from django.urls import reverse
 from tests.servers.dovecot import Dovecot
 from tests.services.world import ALICE, ANNA, World, mail, run
 from tests.web.people.test_verdict import asked_for, is_shown, press
+from tests.web.visiting import mailbox_of
 from threadline.storage.models import Copy, Folder, Message
 
 pytestmark = pytest.mark.needs("dovecot")
@@ -36,7 +37,11 @@ def test_one_detail_is_needed_and_bad_days_are_said_beside_the_field(
     assert "Name the sender, words of the subject, a day or the Message-ID." in look(alice, world, sender="")
     assert "Expected a day" in look(alice, world, since="soon")
     assert "before the first one" in look(alice, world, since="2026-06-02", until="2026-06-01")
-    assert "No email fits" in look(alice, world, sender="nobody@x.example")
+    nothing = look(alice, world, sender="nobody@x.example")
+    assert "No email fits" in nothing
+    assert "another of your mailboxes" not in nothing
+    mailbox_of(world.alice, address="second@acme.example")
+    assert "Choose another of your mailboxes above" in look(alice, world, sender="nobody@x.example")
 
 
 def test_an_email_in_a_subfolder_is_found_judged_and_shows_after_its_folder_is_included(
@@ -47,13 +52,14 @@ def test_an_email_in_a_subfolder_is_found_judged_and_shows_after_its_folder_is_i
     run(mailbox)
     page = look(alice, world, sender=ANNA)
     assert "1 email found" in page
-    assert "Clients/Acme · not held yet" in page
+    assert "Clients/Acme · not held: its folder is not synced" in page
     verdict = opened(alice, page)
     assert "We asked the live mailbox alice@acme.example" in verdict
     assert "Put it on the profile" not in verdict
     press(alice, verdict, "Include Clients/Acme")
     included = look(alice, world, sender=ANNA)
     assert "Clients/Acme has not been refreshed yet" in included
+    assert "Clients/Acme · not held yet" in included
     assert "Clients/Acme has not been refreshed yet" in opened(alice, included)
     assert "since it arrived" not in opened(alice, included)
     asked_for(mailbox)

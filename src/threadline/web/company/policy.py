@@ -11,14 +11,15 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from threadline.domain.facts import Policy
-from threadline.services import link
 from threadline.services import policy as service
+from threadline.services import relink
 from threadline.services.errors import Invalid
 from threadline.web.company.frame import frame, must_be_admin
 from threadline.web.conditions import five_conditions
 from threadline.web.requests import SignedIn
 
 SHOWN = 50
+LOOKED_AT = 50_000  # emails, for a preview that somebody waits for
 
 
 class PolicyForm(forms.Form):
@@ -89,7 +90,7 @@ def policy(request: SignedIn) -> HttpResponse:
         **frame(request.user, "company_policy"),
         "conditions": five_conditions(before),
         "any_relaxed": any(one.relaxed for one in five_conditions(before)),
-        "relinking": company.relink_requested_at,
+        "relinking": relink.progress_of(company),
     }
     if request.method == "POST":
         must_be_admin(request.user)
@@ -107,7 +108,7 @@ def policy(request: SignedIn) -> HttpResponse:
                 service.save(company, after, request.user, door="pages")
                 notices.success(request, "The policy is set. The profiles are brought in line in the background.")
                 return redirect("company_policy")
-            effect = link.policy_effect(company, before, after)
+            effect = relink.policy_effect(company, before, after, newest=LOOKED_AT)
             context |= {
                 "effect": effect,
                 "profiles": effect.profiles[:SHOWN],
@@ -115,3 +116,11 @@ def policy(request: SignedIn) -> HttpResponse:
                 "changes": _in_words(before, after),
             }
     return render(request, "company/policy.html", context | {"form": form})
+
+
+@login_required
+def progress(request: SignedIn) -> HttpResponse:
+    """How far the profiles are in line; asked for every two seconds, as long as they are not."""
+    if not request.htmx:
+        return redirect("company_policy")
+    return render(request, "company/relinking.html", {"relinking": relink.progress_of(request.user.company)})

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from threadline.domain.folders import Role
-from threadline.services import access, messages
+from threadline.services import access, messages, new_in_list
 from threadline.services.errors import NotFound
 from threadline.storage.models import Copy, Mailbox
 from threadline.web.emails.one import reading
@@ -55,10 +55,11 @@ def opened(request: SignedIn, mailbox_id: int, role: str, copy_id: int) -> HttpR
 
 def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
     words = request.GET.get("q", "").strip()[:200]
+    found = messages.search_in(mailbox, words) if words else None
     page = messages.listing(
         mailbox,
         Role(role),
-        words=words,
+        found=found,
         before=request.GET.get("before", ""),
         after=request.GET.get("after", ""),
     )
@@ -70,23 +71,24 @@ def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
         "mailbox": mailbox,
         "role": role,
         "words": words,
-        "found": _found(mailbox, role, words) if words else {},
+        "found": _found(mailbox, role, words, found) if found else {},
         "rows": [_row(copy, mailbox, role, searched | position) for copy in page.copies],
         "newer_url": "?" + urlencode(searched | {"after": page.newer}) if page.newer else "",
         "older_url": "?" + urlencode(searched | {"before": page.older}) if page.older else "",
+        "since": "" if words or position else new_in_list.mark(page),
         "list_url": request.get_full_path(),
         "head": head(mailbox, role),
         "mailboxes": list(access.own_mailboxes(request.user)),
     }
 
 
-def _found(mailbox: Mailbox, role: str, words: str) -> dict[str, str]:
+def _found(mailbox: Mailbox, role: str, words: str, found: messages.Found) -> dict[str, str]:
     """How many were found here, and in the other list, with the way there where there are any."""
     other = "sent" if role == "inbox" else "inbox"
-    beside = messages.count_found(mailbox, Role(other), words)
+    beside = messages.count_found(mailbox, Role(other), found)
     url = f"{reverse('folder', args=[mailbox.pk, other])}?{urlencode({'q': words})}" if beside else ""
     return {
-        "here": f"{_counted(messages.count_found(mailbox, Role(role), words))} found in {_title(role)}",
+        "here": f"{_counted(messages.count_found(mailbox, Role(role), found))} found in {_title(role)}",
         "other": f"{_counted(beside)} in {_title(other)}",
         "url": url,
     }
@@ -114,7 +116,7 @@ def _row(copy: Copy, mailbox: Mailbox, role: str, query: dict[str, str]) -> dict
         "pk": copy.pk,
         "url": url,
         "sender": _other_side(copy, role),
-        "subject": copy.message.subject,
+        "subject": copy.subject,
         "at": copy.decided_at,
         "unread": not copy.seen and role == "inbox",
         "has_attachments": any(not part["inline"] for part in copy.body.attachments),
@@ -134,4 +136,4 @@ def _other_side(copy: Copy, role: str) -> str:
         addresses = [*copy.body.recipients.get("to", []), *copy.body.recipients.get("cc", []), *copy.bcc]
         names = [address["name"] or address["address"] for address in addresses]
         return "To " + (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "nobody")
-    return copy.message.sender_name or copy.message.sender_address or "Unknown sender"
+    return copy.sender_name or copy.message.sender_address or "Unknown sender"

@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from threadline.domain.errors import ProviderError
-from threadline.services import access, messages
+from threadline.services import access, ledger, messages
 from threadline.services.connect import sentence_of
 from threadline.services.errors import NotFound
 from threadline.services.showing import clean_html
@@ -35,8 +35,8 @@ _REMOTE_MARKS = ('src="http', "src='http", "src=http", 'background="http', "back
 @login_required
 def message(request: SignedIn, message_id: int) -> HttpResponse:
     """An email as a page of its own, for those who come from a profile."""
-    found, copy = _found(request.user, message_id)
-    context = {"section": "emails", "reading": reading(copy, request.user), "title": found.subject or "(no subject)"}
+    _, copy = _found(request.user, message_id)
+    context = {"section": "emails", "reading": reading(copy, request.user), "title": copy.subject or "(no subject)"}
     return render(request, "emails/message.html", context)
 
 
@@ -66,7 +66,9 @@ def reading(copy: Copy, user: User) -> dict[str, Any]:
         "message": copy.message,
         "copy": copy,
         "body": copy.body,
-        "sender": copy.message.sender_name or copy.message.sender_address or "Unknown sender",
+        "subject": copy.subject,
+        "sender_name": copy.sender_name,
+        "sender": copy.sender_name or copy.message.sender_address or "Unknown sender",
         "to": _names(recipients.get("to", [])),
         "cc": _names(recipients.get("cc", [])),
         "bcc": _names(copy.bcc) if own else "",
@@ -76,8 +78,9 @@ def reading(copy: Copy, user: User) -> dict[str, Any]:
         "add_url": reverse("message_add", args=[copy.message_id]),
         "attachments": attachments,
         "in_conversation": messages.conversation(copy.message, access.messages_of(user)).count(),
-        "versions": copy.message.bodies.count(),
+        "versions": copy.message.bodies.exclude(copies__awaits_text=True).count(),
         "own": own,
+        "set_aside": copy.awaits_text and ledger.is_set_aside(copy),
         "remote_images": _has_remote_images(copy.body.html),
         "frame_url": reverse("message_body", args=[copy.message_id]),
     }
@@ -119,9 +122,21 @@ def body(request: SignedIn, message_id: int) -> HttpResponse:
 @login_required
 def conversation(request: SignedIn, message_id: int) -> HttpResponse:
     """The emails of a conversation that this reader may see, oldest first."""
-    found, _ = _found(request.user, message_id)
-    emails = messages.conversation(found, access.messages_of(request.user))[:200]
-    return render(request, "emails/conversation.html", {"section": "emails", "message": found, "emails": emails})
+    found, copy = _found(request.user, message_id)
+    emails = list(messages.conversation(found, access.messages_of(request.user))[:200])
+    copies = access.copies_for(request.user, emails)
+    shown = [
+        {
+            "pk": email.pk,
+            "at": email.at,
+            "subject": copies[email.pk].subject,
+            "sender": copies[email.pk].sender_name or email.sender_address or "Unknown sender",
+        }
+        for email in emails
+        if email.pk in copies
+    ]
+    context = {"section": "emails", "message": found, "subject": copy.subject, "emails": shown}
+    return render(request, "emails/conversation.html", context)
 
 
 @login_required

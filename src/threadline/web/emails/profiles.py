@@ -23,5 +23,6 @@ def add(request: SignedIn, message_id: int) -> HttpResponse:
         return redirect("message", message_id=message.pk)
     words = request.GET.get("q", "").strip()[:100]
     found = list(people.listing(request.user.company, words=words)[:20]) if words else []
-    context = {"section": "emails", "message": message, "words": words, "found": found}
+    subject = access.subject_for(request.user, message)
+    context = {"section": "emails", "message": message, "subject": subject, "words": words, "found": found}
     return render(request, "emails/add.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages as notices
@@ -12,11 +13,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from threadline.domain.folders import Role
-from threadline.services import access, health, ledger, messages, refresh, verify
+from threadline.services import access, counts, health, installation, latest_check, ledger, refresh, verify
 from threadline.services.errors import Conflict
-from threadline.storage import leases
-from threadline.storage.models import Mailbox, Refresh
+from threadline.services.refresh import under_way
+from threadline.services.refresh.ask import NOBODY_AT_WORK, is_waiting, waits_in_vain
+from threadline.storage.models import Mailbox, Refresh, Verification
 from threadline.web.requests import SignedIn
+from threadline.web.settings.acts import acts_of
+from threadline.web.wording import says_refused
 
 TRIES_AGAIN = "again by ourselves"  # as the sentences of passing errors end
 
@@ -56,28 +60,46 @@ def _context(mailbox: Mailbox, role: str) -> dict[str, Any]:
 
 
 def head(mailbox: Mailbox, role: str) -> dict[str, Any]:
-    """What stands over a list: counts, whether a refresh runs and how far, the last and next one, completeness."""
-    last = mailbox.refreshes.exclude(trigger="verify").order_by("-started_at").first()
-    waiting = mailbox.refresh_requested_at is not None
-    at_work = last is not None and last.finished_at is None and leases.is_held(mailbox)
+    """What stands over a list: counts, whether a refresh runs and how far, the last and next one, completeness.
+
+    The mailbox is brought up to the moment at which that is true.
+    """
+    looked = under_way.look([mailbox])[mailbox.pk]
+    runs = Refresh.objects.exclude(trigger="verify").in_bulk([pk for pk in (looked.running, looked.ended) if pk])
+    running, ended = runs.get(looked.running or 0), runs.get(looked.ended or 0)
+    waiting = is_waiting(mailbox)
     description = health.describe_mailbox(mailbox)
-    result = _result(last) if last is not None and last.finished_at is not None and not waiting else ""
+    fault = installation.fault_for(mailbox)
+    result = _result(ended) if ended is not None and running is None and not waiting else ""
+    inbox, sent = counts.in_folders(mailbox, Role.INBOX.value), counts.in_folders(mailbox, Role.SENT.value)
+    check = verify.latest(mailbox)
     return {
-        "inbox": messages.count(mailbox, Role.INBOX),
-        "sent": messages.count(mailbox, Role.SENT),
+        "inbox": inbox,
+        "sent": sent,
         "role": role,
-        "running": waiting or at_work,
-        "progress": _progress(last) if at_work and last is not None else None,
+        "running": waiting or running is not None,
+        "in_vain": NOBODY_AT_WORK if waiting and not running and waits_in_vain(mailbox.refresh_requested_at) else "",
+        "progress": _progress(running) if running is not None else None,
         "description": description,
         "connected": mailbox.state in {"connected", "delayed"},
+        "held_up": says_refused(fault) if fault is not None else "",
+        "act": acts_of(mailbox)[0],
         "can_refresh": mailbox.state not in refresh.ask.NOT_REFRESHABLE,
-        "last": last,
+        "refresh": "Refresh" if mailbox.state in {"connected", "delayed"} else "Check again",  # as on the card
+        "last": ended,
         "result": result,
         "then": "" if TRIES_AGAIN in result else description.next_step,
-        "check": (check := verify.latest(mailbox)),
+        "check": check,
+        "more_since": check is not None and _more_since(mailbox, check, inbox + sent),
         "accounted_for": verify.sentence(check) if check else "",
+        "doubt": latest_check.doubt(mailbox, check) if check else "",
         "aside": ledger.count(mailbox),
     }
+
+
+def _more_since(mailbox: Mailbox, check: Verification, shown: int) -> bool:
+    """Whether a refresh has brought more than the check counted, as the figures beside it show."""
+    return (mailbox.last_refresh_at or check.checked_at) > check.checked_at and shown > check.on_server
 
 
 def _progress(run: Refresh) -> dict[str, Any]:
@@ -86,15 +108,22 @@ def _progress(run: Refresh) -> dict[str, Any]:
     if not folders:
         return {"what": "Asking the mail server", "total": None, "done": None, "aside": ""}
     now = folders[-1]
-    new, linked = sum(f["new"] for f in folders), sum(f["linked"] for f in folders)
     total = now["total"] if now["total"] is not None else None
     still = max(0, now["to_fetch"] - now["fetched"])
     return {
         "what": "Inbox" if now["role"] == "inbox" else "Sent" if now["role"] == "sent" else now["name"],
         "total": total,
         "done": max(0, total - still) if total is not None else now["listed"],
-        "aside": f"{new:,} new, {linked:,} on profiles",
+        "aside": so_far(folders),
     }
+
+
+def so_far(folders: Sequence[Mapping[str, Any]]) -> str:
+    """What has come; where the headings of a large folder come first, also how many are whole."""
+    new, linked = sum(f["new"] for f in folders), sum(f["linked"] for f in folders)
+    if announced := sum(f.get("announced", 0) for f in folders):
+        return f"{announced:,} listed ahead, {linked:,} on profiles, {new:,} with their text"
+    return f"{new:,} new, {linked:,} on profiles"
 
 
 def _result(run: Refresh) -> str:

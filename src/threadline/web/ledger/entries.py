@@ -10,6 +10,7 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 
 from threadline.domain.errors import ProviderError
@@ -22,6 +23,7 @@ from threadline.web.emails.one import download
 from threadline.web.requests import SignedIn
 
 PAGE = 50
+LONGEST = 200  # characters of a subject
 
 
 @login_required
@@ -44,7 +46,7 @@ def _row(entry: LedgerEntry) -> dict[str, Any]:
     folder = {"inbox": "Inbox", "sent": "Sent items"}.get(entry.folder.role, entry.folder.name)
     return {
         "entry": entry,
-        "subject": entry.subject or "Subject not known",
+        "subject": Truncator(entry.subject).chars(LONGEST) or "Subject not known",
         "sender": entry.sender,
         "folder": folder,
         "mailbox": entry.mailbox.address,

@@ -8,6 +8,6 @@ from threadline.web.ledger import entries
 
 urlpatterns = [
     path("ledger/", entries.listing, name="ledger"),
-    path("ledger/<int:entry_id>/retry/", entries.retry, name="ledger_retry"),
-    path("ledger/<int:entry_id>/raw/", entries.raw, name="ledger_raw"),
+    path("ledger/<number:entry_id>/retry/", entries.retry, name="ledger_retry"),
+    path("ledger/<number:entry_id>/raw/", entries.raw, name="ledger_raw"),
 ]

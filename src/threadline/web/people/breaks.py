@@ -59,8 +59,10 @@ def _on_profile(gap_ids: Collection[int], person: Person) -> dict[int, int]:
 
 
 def _mended(gap: Gap, mailbox: Mailbox, here: int, person: Person, user: User) -> Interval:
-    recovered = gaps.recovered(gap.recovered) if gap.recovered else ""
-    if recovered:
+    recovered = gaps.recovered(gap.recovered, gap.set_aside) if gap.recovered or gap.set_aside else ""
+    if gap.set_aside:
+        text = ". What is set aside could not be stored yet and is tried again automatically."
+    elif recovered:
         whose = possessive(person.name.split(" ", 1)[0])
         text = f", {f'{here:,}' if here else 'none'} of them {whose}. This break is filled."
     else:

@@ -35,11 +35,9 @@ def _files(emails: Sequence[Shown]) -> list[dict[str, Any]]:
             "type": file["type"],
             "url": reverse("attachment", args=[shown.link.message_id, number]),
             "at": shown.link.at,
-            "subject": shown.link.message.subject,
+            "subject": shown.subject,
             "email_url": reverse("message", args=[shown.link.message_id]),
-            "who": "Sent"
-            if shown.sent
-            else f"From {shown.link.message.sender_name or shown.link.message.sender_address}",
+            "who": "Sent" if shown.sent else f"From {shown.sender}",
         }
         for shown in emails
         if shown.copy is not None

@@ -6,7 +6,7 @@ from typing import Any
 
 from threadline.clock import now
 from threadline.domain.connection import State
-from threadline.services import access, verify
+from threadline.services import access, latest_check, verify
 from threadline.services.health import describe_mailbox
 from threadline.storage.models import Mailbox, User
 from threadline.web import times
@@ -32,7 +32,11 @@ def _accounted(mailbox: Mailbox) -> dict[str, str]:
     checked = verify.latest(mailbox)
     if checked is None:
         return {"icon": "clock", "tone": "", "text": "Not compared with the mail server yet", "more": ""}
-    at = f"checked {times.inline(checked.checked_at, now())}"
+    moment = times.inline(checked.checked_at, now())
+    if because := latest_check.doubt(mailbox, checked):
+        said = latest_check.in_words(checked.accounted_for, checked.on_server, moment, because)
+        return {"icon": "warning", "tone": "warn", "text": said, "more": ""}
+    at = f"checked {moment}"
     if checked.complete:
         return {"icon": "check-circle", "tone": "ok", "text": f"All emails accounted for, {at}", "more": ""}
     figures = f"{verify.sentence(checked)}, {at}"

@@ -11,22 +11,31 @@ from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
 from threadline.domain.facts import Where
 from threadline.domain.folders import Role
-from threadline.services.facts import company_addresses
+from threadline.services.access import copy_among
+from threadline.services.facts import company_addresses_among
 from threadline.storage.models import Body, Copy, Link, Person, User
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One email on a profile: its link and the copies of it, the reader's own first."""
+    """One email on a profile: its link and the copies of it, the reader's own first.
+
+    `copy` is the one that the email's page shows: subject, text and the numbers of attachments are its.
+    """
 
     link: Link
     copies: tuple[Copy, ...]
     sent: bool
+    copy: Copy | None = None
 
     @property
-    def copy(self) -> Copy | None:
-        """The copy that the email's page shows: it decides what the attachments are numbered by."""
-        return self.copies[0] if self.copies else None
+    def subject(self) -> str:
+        return self.copy.subject if self.copy else self.link.message.subject
+
+    @property
+    def sender(self) -> str:
+        message = self.link.message
+        return (self.copy.sender_name if self.copy else message.sender_name) or message.sender_address
 
     @property
     def placed(self) -> Copy | None:
@@ -68,30 +77,42 @@ def threads_of(person: Person, *, start: int, size: int) -> list[Thread]:
 def sketches_of(person: Person, conversation_ids: Collection[int], user: User) -> list[Shown]:
     """Every email of these conversations on the profile, newest first, without its copies."""
     links = list(read(links_of(person).filter(message__conversation_id__in=list(conversation_ids))))
-    ours = company_addresses(user.company_id)
+    ours = _ours(links, user)
     return [Shown(link, (), _is_sent(link, ours)) for link in links]
 
 
 def with_copies(shown: Sequence[Shown], user: User) -> list[Shown]:
-    """These emails with their copies, the reader's own first: one query for all."""
+    """These emails with their copies, the reader's own first: two queries for all."""
+    ids = [one.link.message_id for one in shown]
+    links: dict[int, list[Link]] = defaultdict(list)
+    for link in Link.objects.filter(message_id__in=ids, detached=False):
+        links[link.message_id].append(link)
     copies: dict[int, list[Copy]] = defaultdict(list)
     rows = (
-        Copy.objects.filter(message_id__in=[one.link.message_id for one in shown])
-        .select_related("folder", "mailbox__owner", "body", "gap")
+        Copy.objects.filter(message_id__in=ids)
+        .select_related("message", "folder", "mailbox__owner", "body", "gap")
         .defer("body__text", "body__html", "body__raw", "body__references", "body__recipients")
         .order_by("-decided_at", "pk")
     )
     for copy in rows:
         copies[copy.message_id].append(copy)
-    for held in copies.values():
+    chosen: dict[int, Copy | None] = {}
+    for message_id, held in copies.items():
         held.sort(key=lambda copy: copy.mailbox.owner_id != user.pk)
-    return [replace(one, copies=tuple(copies[one.link.message_id])) for one in shown]
+        chosen[message_id] = copy_among(held, user, links[message_id])
+    return [
+        replace(one, copies=tuple(copies[one.link.message_id]), copy=chosen.get(one.link.message_id)) for one in shown
+    ]
 
 
 def loaded(links: Sequence[Link], user: User) -> list[Shown]:
     """Links that were `read`, with the copies of their emails."""
-    ours = company_addresses(user.company_id)
+    ours = _ours(links, user)
     return with_copies([Shown(link, (), _is_sent(link, ours)) for link in links], user)
+
+
+def _ours(links: Sequence[Link], user: User) -> frozenset[str]:
+    return company_addresses_among(user.company_id, {link.message.sender_address.lower() for link in links})
 
 
 def _is_sent(link: Link, ours: Collection[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +34,7 @@ def judge(user: User, message: Message, person: Person) -> Diagnosis:
     linked = Link.objects.filter(message=message, person=person, detached=False).exists()
     own = [] if linked else list(access.own_mailboxes(user).filter(copies__message=message).distinct())
     if not own:
-        return diagnose.explain_held(message, person)
+        return replace(diagnose.explain_held(message, person), subject=access.subject_for(user, message))
     judged = [diagnose.explain_held(message, person, mailbox=mailbox) for mailbox in own]
     return min(judged, key=lambda diagnosis: len(diagnosis.verdict.reasons))
 

@@ -16,10 +16,12 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from threadline.domain.errors import ProviderError
-from threadline.services import access, diagnose, missing
+from threadline.domain.folders import Role
+from threadline.services import access, live, missing
 from threadline.services.connect import sentence_of
 from threadline.services.diagnose import Diagnosis, Place
 from threadline.services.errors import NotFound
+from threadline.services.live import Search
 from threadline.services.missing import Wanted
 from threadline.storage.models import Mailbox, Message, Person, User
 from threadline.web.people.doors import wants_a_part, with_query
@@ -29,6 +31,7 @@ from threadline.web.people.summary import short_reason
 from threadline.web.requests import SignedIn
 
 MOST = 25
+_SYNCED = frozenset({Role.INBOX, Role.SENT})
 
 
 @login_required
@@ -63,24 +66,24 @@ def missing_email(request: SignedIn, person_id: int) -> HttpResponse:
 def _look(user: User, person: Person, mailbox: Mailbox, wanted: Wanted) -> dict[str, Any]:
     """What is held is there whatever the server says; what only the server has comes beside it."""
     held = list(missing.among_held(mailbox, wanted)[: MOST + 1])
-    trouble, live = "", []
+    trouble, asked = "", Search([], more=False)
     try:
-        live = missing.in_account(mailbox, wanted, person)
+        asked = missing.in_account(mailbox, wanted, person, at_most=MOST)
     except ProviderError as error:
         trouble = sentence_of(error)
     except NotFound:
-        live = []
+        pass  # nothing has this Message-ID: an empty answer, and no trouble
     results = [_held(user, person, message) for message in held[:MOST]]
     known = {message.pk for message in held}
-    others = [found for found in live if found.message is None or found.message.pk not in known]
-    results += [_found(user, person, mailbox, found) for found in others[:MOST]]
+    others = [found for found in asked.diagnoses if found.message is None or found.message.pk not in known]
+    results += [_found(user, person, mailbox, found) for found in others]
     results.sort(key=lambda result: (result["shown"], -(result["at"].timestamp() if result["at"] else 0)))
     return {
         "looked": True,
         "mailbox": mailbox,
         "trouble": trouble,
         "results": results,
-        "more": len(held) > MOST or len(others) > MOST,
+        "more": len(held) > MOST or asked.more,
     }
 
 
@@ -113,10 +116,16 @@ def _result(diagnosis: Diagnosis, url: str) -> dict[str, Any]:
         "shown": verdict.shown,
         "short": short + (f", and {count - 1} more" if count > 1 else ""),
         "where": ", ".join(dict.fromkeys(map(_folder, diagnosis.found_in))) or "in no mailbox any more",
-        "held": diagnosis.message is not None,
+        "not_held": "" if diagnosis.message is not None else _not_held(diagnosis),
         "url": url,
         "email_url": reverse("message", args=[diagnosis.message.pk]) if verdict.linked and diagnosis.message else "",
     }
+
+
+def _not_held(diagnosis: Diagnosis) -> str:
+    """Only what lies in a folder that is synced comes with a refresh."""
+    synced = any(copy.included or copy.role in _SYNCED for copy in diagnosis.facts.copies)
+    return "not held yet" if synced else "not held: its folder is not synced"
 
 
 def _folder(place: Place) -> str:
@@ -157,6 +166,6 @@ def _judged(request: SignedIn, mailbox: Mailbox, person: Person) -> Diagnosis:
     """By place, or by Message-ID where that is what is known."""
     message_id = request.GET.get("message_id", "")
     if not message_id:
-        return diagnose.explain_remote(mailbox, request.GET.get("folder", ""), request.GET.get("id", ""), person)
-    found: Sequence[Diagnosis] = diagnose.explain_message_id(mailbox, message_id[:998], person)
+        return live.explain_remote(mailbox, request.GET.get("folder", ""), request.GET.get("id", ""), person)
+    found: Sequence[Diagnosis] = live.explain_message_id(mailbox, message_id[:998], person)
     return found[0]

@@ -23,14 +23,9 @@ from threadline.web.people.freshness import up_to_date
 from threadline.web.people.held import links_of, loaded, read
 from threadline.web.people.sharing import sharing_with
 from threadline.web.people.timeline import broken, email_item, line_of
-from threadline.web.requests import SignedIn
+from threadline.web.requests import SignedIn, number
 
 PAGE = 40
-
-
-def number(request: SignedIn, name: str, default: int) -> int:
-    text = request.GET.get(name, "")
-    return max(1, int(text)) if text.isdecimal() and len(text) < 10 else default
 
 
 def frame_of(person: Person, user: User, current: str) -> dict[str, Any]:
@@ -99,7 +94,7 @@ def conversation(request: SignedIn, person_id: int, conversation_id: int) -> Htt
     emails = loaded(list(read(links)[start : start + PAGE]), user)
     if not emails:
         raise NotFound("There is no such conversation on this profile.")
-    subject = base_subject(emails[-1].link.message.subject) or "(no subject)"
+    subject = base_subject(emails[-1].subject) or "(no subject)"
     items: list[dict[str, Any]] = [{"type": "conversation", "subject": subject, "count": count}]
     items += [email_item(shown, found) for shown in emails]
     context = {

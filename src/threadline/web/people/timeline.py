@@ -55,11 +55,13 @@ def line_of(person: Person, user: User, *, page: int, opened: int) -> Line:
     unfolded = _unfolded(threads, opened, first_page=page == 1)
     emails = [shown for thread in unfolded for shown in by_thread[thread][:MOST_OPEN]]
     whole = {shown.link.pk: shown for shown in with_copies(emails, user)}
+    firsts = with_copies([here[-1] for here in by_thread.values() if here], user)
+    subjects = {first.link.message.conversation_id: first.subject for first in firsts}
     items: list[dict[str, Any]] = []
     for thread in threads:
         here = by_thread[thread.conversation_id]
         cut = MOST_OPEN if thread.conversation_id in unfolded else 0
-        items.append(_conversation(thread, here))
+        items.append(_conversation(thread, subjects.get(thread.conversation_id, "")))
         items += [email_item(whole[shown.link.pk], person) for shown in here[:cut]]
         if here[cut:] or not here:
             items.append(_folded(person, thread, here[cut:], page, cut=cut))
@@ -81,11 +83,10 @@ def _unfolded(threads: Sequence[Thread], opened: int, *, first_page: bool) -> se
     return unfolded
 
 
-def _conversation(thread: Thread, emails: Sequence[Shown]) -> dict[str, Any]:
-    subject = base_subject(emails[-1].link.message.subject) if emails else ""
+def _conversation(thread: Thread, subject: str) -> dict[str, Any]:
     return {
         "type": "conversation",
-        "subject": subject or "(no subject)",
+        "subject": base_subject(subject) or "(no subject)",
         "count": thread.count,
     }
 
@@ -119,13 +120,13 @@ def email_item(shown: Shown, person: Person) -> dict[str, Any]:
         "type": "email",
         "at": shown.link.at,
         "direction": "sent" if shown.sent else "received",
-        "subject": message.subject,
+        "subject": shown.subject,
         "extract": Truncator(shown.copy.body.snippet).chars(EXTRACT) if shown.copy else "",
         "where": format_html(
             '{} · <a class="nowrap" href="{}">why here<span class="sr">: {}</span></a>',
             _where(shown),
             reverse("verdict", args=[person.pk, message.pk]),
-            message.subject,
+            shown.subject,
         ),
         "url": reverse("message", args=[message.pk]),
         "chips": _chips(shown, person),

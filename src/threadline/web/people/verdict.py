@@ -29,11 +29,13 @@ def verdict(request: SignedIn, person_id: int, message_id: int) -> HttpResponse:
     """The question, the answer, and a row for each condition."""
     user = request.user
     person, message = _both(request, person_id, message_id)
+    copy = access.copy_for(user, message)
+    name = copy.sender_name if copy else message.sender_name
     context = {
         "section": "people",
         "person": person,
-        "email": message,
-        "sender": message.sender_name or message.sender_address,
+        "email": {"pk": message.pk, "subject": copy.subject if copy else message.subject},
+        "sender": name or message.sender_address,
         "message_url": reverse("message", args=[message.pk]),
         "at": message.at,
         **shown_to(user, judge(user, message, person), person, request.path),
@@ -74,7 +76,8 @@ def take_off(request: SignedIn, person_id: int, message_id: int) -> HttpResponse
         raise NotFound("This email is not on that profile.")
     if request.method == "POST":
         link.unlink(message, person, request.user, door=DOOR)
-        messages.success(request, f"“{message.subject or '(no subject)'}” is off the profile of {person.name}.")
+        subject = access.subject_for(request.user, message) or "(no subject)"
+        messages.success(request, f"“{subject}” is off the profile of {person.name}.")
         return redirect("person", person.pk)
     others = Link.objects.filter(message=message, detached=False).exclude(person=person).count()
     lost = [
@@ -93,7 +96,7 @@ def take_off(request: SignedIn, person_id: int, message_id: int) -> HttpResponse
     context = {
         "section": "people",
         "person": person,
-        "email": message,
+        "email": {"pk": message.pk, "subject": access.subject_for(request.user, message)},
         "lost": lost,
         "stays": stays,
         "crumbs": crumbs,

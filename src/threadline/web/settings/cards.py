@@ -12,14 +12,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from threadline import clock
-from threadline.services import gaps, health, verify
+from threadline.services import forecast, gaps, health, installation, verify
 from threadline.services.connect import history
+from threadline.services.forecast import Outlook
+from threadline.services.refresh.ask import NOBODY_AT_WORK
 from threadline.storage.models import Mailbox, User
+from threadline.web.emails.refreshing import so_far
+from threadline.web.settings.acts import acts_of
 from threadline.web.settings.events import recent, result_of
+from threadline.web.settings.expiry import forecast_box, is_alive, sign_in_expires
 from threadline.web.settings.known import Known, Line, known_of, lines_of
 from threadline.web.templatetags.threadline import when
 from threadline.web.thread_by_day import Break
 from threadline.web.times import day, inline
+from threadline.web.wording import says_refused
 
 URGENCY = ("interrupted", "reauthorise", "admin_needed", "connecting", "delayed", "connected", "disconnected")
 PROVIDERS = {"imap": "IMAP", "gmail": "Gmail", "graph": "Microsoft 365"}
@@ -29,8 +35,16 @@ PROTECTIONS = {"tls": "TLS", "starttls": "STARTTLS", "none": "not protected"}
 def cards_of(mailboxes: Iterable[Mailbox], user: User, *, may_change: bool = True) -> list[dict[str, Any]]:
     """A card each, the ones that need someone first."""
     ordered = sorted(mailboxes, key=lambda mailbox: (URGENCY.index(mailbox.state), mailbox.address_key))
-    known, lines = known_of(ordered), lines_of(ordered)
-    return [_card(mailbox, user, known[mailbox.pk], lines[mailbox.pk], may_change=may_change) for mailbox in ordered]
+    known, lines, ahead = known_of(ordered), lines_of(ordered), forecast.outlooks(ordered, now=clock.now())
+    fault = installation.fault()
+    cards = []
+    for mailbox in ordered:
+        card = _card(mailbox, user, known[mailbox.pk], lines[mailbox.pk], ahead.get(mailbox.pk), may_change=may_change)
+        if fault is not None and installation.holds_up(fault, mailbox.provider, mailbox.state):
+            lead, stop, rest = says_refused(fault).partition(". ")
+            card["lead"], card["text"] = lead, stop + rest
+        cards.append(card)
+    return cards
 
 
 def may_change(user: User, mailbox: Mailbox) -> bool:
@@ -38,7 +52,9 @@ def may_change(user: User, mailbox: Mailbox) -> bool:
     return mailbox.owner_id == user.pk or (user.is_admin and mailbox.company_id == user.company_id)
 
 
-def _card(mailbox: Mailbox, user: User, known: Known, line: Line, *, may_change: bool) -> dict[str, Any]:
+def _card(
+    mailbox: Mailbox, user: User, known: Known, line: Line, ahead: Outlook | None, *, may_change: bool
+) -> dict[str, Any]:
     lead, text = _says(mailbox, known)
     primary, others = acts_of(mailbox) if may_change else (None, [])
     return {
@@ -51,8 +67,9 @@ def _card(mailbox: Mailbox, user: User, known: Known, line: Line, *, may_change:
         "text": text,
         "primary": primary,
         "others": others,
-        "facts": [{"label": label, "value": value} for label, value in _facts(mailbox, user, known)],
-        "days": line.days,
+        "facts": [{"label": label, "value": value} for label, value in _facts(mailbox, user, known, ahead)],
+        "forecast": forecast_box(mailbox, ahead),
+        "days": line.days if _was_connected(mailbox) else [],
         "breaks": line.breaks,
         "sentence": sentence_of_line(mailbox, line.breaks),
         "events": recent(mailbox),
@@ -62,9 +79,16 @@ def _card(mailbox: Mailbox, user: User, known: Known, line: Line, *, may_change:
     }
 
 
+def _was_connected(mailbox: Mailbox) -> bool:
+    """Before that there is no mail of it, and nothing that could have been interrupted."""
+    return mailbox.state != "connecting" or mailbox.last_refresh_at is not None
+
+
 def _about(mailbox: Mailbox, user: User) -> str:
     whose = "yours" if mailbox.owner_id == user.pk else str(mailbox.owner)
-    return f"{PROVIDERS[mailbox.provider]} · {mailbox.settings.get('host', '')} · {whose}"
+    if mailbox.provider == "imap":
+        return f"{PROVIDERS[mailbox.provider]} · {mailbox.settings.get('host', '')} · {whose}"
+    return f"{PROVIDERS[mailbox.provider]} · {whose}"
 
 
 def _says(mailbox: Mailbox, known: Known) -> tuple[str, str]:
@@ -78,6 +102,8 @@ def _says(mailbox: Mailbox, known: Known) -> tuple[str, str]:
 
 
 def _says_connected(mailbox: Mailbox, known: Known) -> str:
+    if known.in_vain:
+        return "What is held stays and can be used. Nothing new comes in until the worker runs again."
     past = history(mailbox)
     if past["state"] == "gap":
         return "We catch up now on what came while the connection was interrupted. There is nothing to do."
@@ -88,7 +114,7 @@ def _says_connected(mailbox: Mailbox, known: Known) -> str:
     return "The first load is not complete; the next refresh goes on where it stopped. There is nothing to do."
 
 
-def _facts(mailbox: Mailbox, user: User, known: Known) -> Iterable[tuple[str, str | SafeString]]:
+def _facts(mailbox: Mailbox, user: User, known: Known, ahead: Outlook | None) -> Iterable[tuple[str, str | SafeString]]:
     if mailbox.who != "nobody" and mailbox.state != "disconnected":
         yield "Who must act", who_acts(mailbox, user)
     if mailbox.state not in {"connected", "delayed"}:
@@ -101,7 +127,11 @@ def _facts(mailbox: Mailbox, user: User, known: Known) -> Iterable[tuple[str, st
     yield "Accounted for", accounted_for(known)
     if known.aside:
         yield "Set aside", _aside(mailbox, user, known)
+    if ahead is not None and is_alive(mailbox):
+        yield "Sign-in expires", sign_in_expires(ahead)
     yield "Access", "read only"
+    if mailbox.provider != "imap":
+        return
     protection = PROTECTIONS.get(mailbox.settings.get("security", ""), "")
     yield "Server", f"port {mailbox.settings.get('port')}, {protection}"
 
@@ -123,6 +153,14 @@ def who_acts(mailbox: Mailbox, user: User) -> str:
 def accounted_for(known: Known) -> str | SafeString:
     if known.check is None:
         return "not checked yet"
+    if known.doubt:
+        return format_html(
+            "{} of {} when last checked, {}; {}",
+            f"{known.check.accounted_for:,}",
+            f"{known.check.on_server:,}",
+            when(known.check.checked_at, "brief"),
+            known.doubt,
+        )
     return format_html(
         "{}, checked {}",
         verify.sentence(known.check).replace(" accounted for", "", 1),
@@ -143,7 +181,8 @@ def _history(mailbox: Mailbox) -> str | SafeString:
     if past["state"] == "gap":
         return format_html("open since {}, filled by the next refresh", when(past["from"], "brief"))
     if past["state"] == "complete":
-        return "complete"
+        up_to_now = mailbox.state == "connected" or past["as_of"] is None
+        return "complete" if up_to_now else format_html("complete up to {}", when(past["as_of"], "inline"))
     if past["state"] == "not_started":
         return "not started"
     return f"{past['done']:,} of {past['of']:,} loaded" if past["of"] else f"{past['done']:,} loaded so far"
@@ -152,6 +191,8 @@ def _history(mailbox: Mailbox) -> str | SafeString:
 def _next_try(mailbox: Mailbox, known: Known) -> str | SafeString:
     if known.running:
         return "running now"
+    if known.in_vain:
+        return "when the worker runs again"
     if known.waiting:
         return "starts in a moment"
     if mailbox.state in {"reauthorise", "connecting"}:
@@ -162,45 +203,20 @@ def _next_try(mailbox: Mailbox, known: Known) -> str | SafeString:
     return format_html("{}, by itself", when(due, "inline")) if due else "not planned"
 
 
-def acts_of(mailbox: Mailbox) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """The one thing to do now, and what else can be done."""
-    sign_in = {"text": "Sign in again", "icon": "key", "url": reverse("mailbox_sign_in", args=[mailbox.pk])}
-    refresh = {
-        "text": "Refresh",
-        "icon": "refresh",
-        "url": reverse("mailbox_refresh", args=[mailbox.pk]),
-        "post": True,
-    }
-    again = refresh | {"text": "Check again"}
-    check = {"text": "Check now", "icon": "check", "url": reverse("mailbox_check", args=[mailbox.pk]), "post": True}
-    folders = {"text": "Folders", "icon": "folder", "url": reverse("mailbox_folders", args=[mailbox.pk])}
-    leave = {"text": "Disconnect…", "url": reverse("mailbox_disconnect", args=[mailbox.pk]), "quiet": True}
-    anew = sign_in | {"text": "Sign in again…", "icon": "", "quiet": True}
-    ask_it = {"text": "Message for IT", "icon": "shield", "url": reverse("mailbox_for_it", args=[mailbox.pk])}
-    support = {"text": "Contact support", "icon": "lifebuoy", "url": reverse("support")}
-    by_state: dict[str, tuple[dict[str, Any] | None, list[dict[str, Any]]]] = {
-        "connected": (None, [refresh, check, folders, anew, leave]),
-        "delayed": (None, [refresh | {"text": "Try now"}, check, folders, anew, leave]),
-        "reauthorise": (sign_in, [folders, leave]),
-        "connecting": (sign_in | {"text": "Finish signing in"}, [leave]),
-        "admin_needed": (ask_it, [again, anew, leave]),
-        "interrupted": (support, [again, anew, leave]),
-        "disconnected": (sign_in | {"text": "Connect again"}, []),
-    }
-    return by_state[mailbox.state]
-
-
 def sentence_of_line(mailbox: Mailbox, breaks: Sequence[Break]) -> str:
     """The 90-day line in words."""
     today = timezone.localtime(clock.now()).date()
     mended = [
-        f"{gaps.interrupted(b.start, b.end, today, b.hours)}; {gaps.recovered(b.recovered or 0)}"
+        f"{gaps.interrupted(b.start, b.end, today, b.hours)}; {gaps.recovered(b.recovered or 0, b.set_aside)}"
         for b in breaks
         if not b.is_open
     ]
     said = list(dict.fromkeys(mended))[-2:]
     if any(b.is_open for b in breaks) and mailbox.gap_since:
         said.insert(0, gaps.open_sentence(mailbox, mailbox.gap_since))
+    if mailbox.state == "delayed" and mailbox.last_refresh_at:
+        since = inline(mailbox.last_refresh_at, clock.now())
+        said.append(f"The last refresh did not complete; emails that arrived after {since} come later")
     return " · ".join(said) or f"No break since it was connected on {_day(mailbox.created_at)}"
 
 
@@ -212,13 +228,14 @@ def progress_of(known: Known) -> dict[str, Any] | None:
     """How far the refresh at work is: per folder, and what has come."""
     if not known.busy:
         return None
+    if known.in_vain:
+        return {"title": "Waiting", "text": NOBODY_AT_WORK, "folders": []}
     folders = known.running.progress.get("folders", []) if known.running else []
     if known.checking and not known.waiting and not folders:
         text = "Comparing every email of your Inbox and Sent items on the mail server with what is held here"
         return {"title": "Checking", "text": text, "folders": []}
     if not folders:
         return {"text": "Asking the mail server" if known.running else "The refresh starts in a moment", "folders": []}
-    new, linked = sum(f["new"] for f in folders), sum(f["linked"] for f in folders)
     return {
         "folders": [
             {
@@ -228,5 +245,5 @@ def progress_of(known: Known) -> dict[str, Any] | None:
             }
             for f in folders
         ],
-        "aside": f"{new:,} new, {linked:,} on profiles",
+        "aside": so_far(folders),
     }

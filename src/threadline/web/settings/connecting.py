@@ -17,15 +17,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from threadline.domain.errors import ProviderError
 from threadline.services import access, connect, refresh
 from threadline.services.errors import Invalid, Refused
+from threadline.services.microsoft.app import is_set_up
 from threadline.services.sessions import Credentials
 from threadline.storage.models import Mailbox
 from threadline.web.requests import SignedIn
 from threadline.web.settings import attempts
 from threadline.web.settings.forms import AddressForm, SignInForm
 from threadline.web.settings.mailboxes import crumbs
+from threadline.web.settings.microsoft import KEPT
 
-KEPT = "connecting"
-NAMES = {"imap": "A mailbox with IMAP", "gmail": "Gmail", "graph": "Microsoft 365 or Outlook"}
+NAMES = {"imap": "A mailbox with IMAP", "gmail": "Gmail", "graph": "Microsoft 365"}
 
 
 @login_required
@@ -106,7 +107,8 @@ def sign_in(request: SignedIn) -> HttpResponse:
             return _leave(request, reverse("mailbox", args=[mailbox.pk]))
     # Microsoft takes no password from us: the form is only for who keeps the mail elsewhere.
     elsewhere = found["provider"] == "graph" and "host" not in found["server"]
-    return _page(request, {"form": form, "found": found, "step": 3, "answer": answer, "elsewhere": elsewhere})
+    context = {"found": found, "step": 3, "answer": answer, "elsewhere": elsewhere, "set_up": is_set_up()}
+    return _page(request, {"form": form, **context})
 
 
 def _connect(request: SignedIn, given: str, data: dict[str, Any]) -> Mailbox:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
+from django.db.models import Q
 from django.utils import timezone
 
 from threadline.services import gaps, verify
 from threadline.storage.models import ConnectionEvent, Gap, Mailbox, Refresh, Verification
 
 SHOWN = 6
-# What these say, a refresh or a check says better.
-_SAID_ELSEWHERE = {"refreshed", "begun"}
+_TOGETHER = timedelta(minutes=1)
 _LOOKS = {
     "authorised": ("key", ""),
+    "renewed": ("key", ""),
+    "begun": ("shield", ""),
     "user_needed": ("key", "warn"),
     "rejected_once": ("key", "warn"),
     "admin_needed": ("shield", "warn"),
@@ -37,11 +39,11 @@ class Happening:
 
 
 def recent(mailbox: Mailbox, limit: int = SHOWN) -> list[Happening]:
-    events = list(mailbox.events.exclude(event__in=_SAID_ELSEWHERE).order_by("-at", "-pk")[:limit])
+    told_elsewhere = Q(event="refreshed") | Q(event="begun", cause="")  # a sign-in that waits for something is news
+    events = list(mailbox.events.exclude(told_elsewhere).order_by("-at", "-pk")[:limit])
     runs = mailbox.refreshes.filter(finished_at__isnull=False).exclude(trigger="verify")
     # An event of the connection says the same as the failed refresh of that moment.
-    told = {event.at for event in events}
-    ended = [run for run in runs.order_by("-started_at")[: limit * 4] if run.finished_at not in told]
+    ended = [run for run in runs.order_by("-started_at")[: limit * 4] if not _is_told(run, events)]
     checks = mailbox.verifications.order_by("-checked_at")[:limit]
     filled = mailbox.gaps.exclude(began_at=mailbox.gap_since) if mailbox.gap_since else mailbox.gaps.all()
     mended = filled.order_by("-ended_at")[:limit]
@@ -54,9 +56,18 @@ def recent(mailbox: Mailbox, limit: int = SHOWN) -> list[Happening]:
     return sorted(found, key=lambda happening: happening.at, reverse=True)[:limit]
 
 
+def _is_told(run: Refresh, events: Sequence[ConnectionEvent]) -> bool:
+    """By the event of that very moment, or by one that just before was told the same."""
+    ended = _end(run)
+    return any(
+        event.at == ended or (event.text == run.sentence and abs(event.at - ended) < _TOGETHER) for event in events
+    )
+
+
 def _event(event: ConnectionEvent) -> Happening:
     icon, tone = _LOOKS.get(event.event, ("info", ""))
-    text = event.text if event.certain or not event.cause else f"{event.text.rstrip('.')} (likely)"
+    says_so = event.certain or not event.cause or "likely" in event.text.lower()
+    text = event.text if says_so else f"{event.text.rstrip('.')} (likely)"
     if event.event == "rejected_once":
         text = f"{text.rstrip('.')}. We try once more"
     return Happening(event.at, icon, tone, text.rstrip("."))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Now, TruncDate
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from threadline import clock
 from threadline.domain.facts import Where
-from threadline.services import gaps, ledger
-from threadline.services.refresh.ask import NOT_REFRESHABLE
+from threadline.services import counts, gaps, latest_check, ledger
+from threadline.services.refresh import under_way
+from threadline.services.refresh.ask import NOT_REFRESHABLE, is_waiting, waits_in_vain
 from threadline.storage.models import Copy, Folder, Gap, LedgerEntry, Mailbox, Refresh, Verification
 from threadline.web.thread_by_day import Break, Day
 from threadline.web.times import days_back
@@ -28,9 +29,11 @@ class Known:
 
     held: int = 0
     check: Verification | None = None
+    doubt: str = ""  # why the check does not speak for now
     last: Refresh | None = None
     running: Refresh | None = None
     waiting: bool = False  # a refresh is asked for and has not begun
+    in_vain: bool = False  # something is asked for, and no worker is there to begin it
     checking: bool = False  # a check is asked for and has not ended
     aside: int = 0  # entries in the ledger that are tried again
 
@@ -48,10 +51,11 @@ class Line:
 
 
 def known_of(mailboxes: Sequence[Mailbox]) -> dict[int, Known]:
+    """What is known of each; how the mailboxes themselves are is read anew, so that all of it is true together."""
     pks = [mailbox.pk for mailbox in mailboxes]
     known = {pk: Known() for pk in pks}
-    held = Copy.objects.filter(mailbox__in=pks).order_by().values_list("mailbox").annotate(Count("pk"))
-    for pk, count in held:
+    looked = under_way.look(mailboxes)
+    for pk, count in counts.held(mailboxes).items():
         known[pk].held = count
     aside = (
         ledger.waiting(LedgerEntry.objects.filter(mailbox__in=pks))
@@ -64,21 +68,26 @@ def known_of(mailboxes: Sequence[Mailbox]) -> dict[int, Known]:
     newest_check = Verification.objects.filter(mailbox=OuterRef("pk")).order_by("-checked_at").values("pk")[:1]
     for check in Verification.objects.filter(pk__in=_newest(pks, newest_check)):
         known[check.mailbox_id].check = check
-    ended = Refresh.objects.filter(mailbox=OuterRef("pk"), finished_at__isnull=False)
-    newest_run = ended.exclude(trigger="verify").order_by("-started_at").values("pk")[:1]
-    for run in Refresh.objects.filter(pk__in=_newest(pks, newest_run)):
-        known[run.mailbox_id].last = run
-    # A run without an end whose lease is over was killed.
-    for run in Refresh.objects.filter(mailbox__in=pks, finished_at=None, mailbox__lease_until__gte=Now()):
-        known[run.mailbox_id].running = run
+    seen = {run for of_one in looked.values() for run in (of_one.running, of_one.ended) if run is not None}
+    for run in Refresh.objects.filter(pk__in=seen):
+        if run.pk == looked[run.mailbox_id].running:
+            known[run.mailbox_id].running = run
+        else:
+            known[run.mailbox_id].last = run
+    failed = latest_check.failed_checks(mailboxes)
     for mailbox in mailboxes:
-        known[mailbox.pk].waiting = mailbox.refresh_requested_at is not None
+        about = known[mailbox.pk]
+        if about.check is not None:
+            about.doubt = latest_check.doubt_of(mailbox.state, about.check, about.last, failed.get(mailbox.pk))
+        about.waiting = is_waiting(mailbox)
         asked = mailbox.verification_requested_at is not None
-        known[mailbox.pk].checking = asked and mailbox.state not in NOT_REFRESHABLE
+        about.checking = asked and mailbox.state not in NOT_REFRESHABLE
+        if about.busy and about.running is None:
+            about.in_vain = waits_in_vain(mailbox.refresh_requested_at, mailbox.verification_requested_at)
     return known
 
 
-def _newest(pks: Sequence[int], newest: QuerySet[Verification, object] | QuerySet[Refresh, object]) -> list[int]:
+def _newest(pks: Sequence[int], newest: QuerySet[Verification, object]) -> list[int]:
     found = Mailbox.objects.filter(pk__in=pks).annotate(newest=Subquery(newest)).values_list("newest", flat=True)
     return [pk for pk in found if pk is not None]
 
@@ -127,7 +136,13 @@ def _folders(mailboxes: Sequence[Mailbox]) -> list[tuple[int, int, str]]:
 
 def _breaks(mailbox: Mailbox, found: Sequence[Gap], today: date) -> list[Break]:
     mended = [
-        Break(_day(gap.began_at), _day(gap.ended_at), gap.recovered, gaps.hours(gap, timezone.get_current_timezone()))
+        Break(
+            _day(gap.began_at),
+            _day(gap.ended_at),
+            gap.recovered,
+            gaps.hours(gap, timezone.get_current_timezone()),
+            gap.set_aside,
+        )
         for gap in found
         if gap.began_at != mailbox.gap_since
     ]

@@ -111,19 +111,36 @@ def disconnect(request: SignedIn, mailbox_id: int) -> HttpResponse:
         connect.disconnect(mailbox, user=request.user, door="pages")
         notices.success(
             request,
-            f"{mailbox.address} is disconnected and its password is forgotten. Its emails and every profile stay.",
+            f"{mailbox.address} is disconnected and its {_secret(mailbox)} is forgotten. Its emails and every profile "
+            "stay.",
         )
         return redirect("mailbox", mailbox_id=mailbox.pk)
     held = Copy.objects.filter(mailbox=mailbox).count()
     context = {
         "section": "settings",
         "mailbox": mailbox,
-        "lost": ["New emails stop coming in. Our access ends and the stored password is forgotten."],
+        "lost": [f"New emails stop coming in. Our access ends and the stored {_secret(mailbox)} is forgotten."],
         "stays": [
             f"{held:,} email{'' if held == 1 else 's'} and every profile stay as they are.",
             "The mailbox itself is not changed in any way.",
             "Connect again later with the same account: the gap is filled, and nothing comes twice.",
+            *_stays_at_microsoft(mailbox),
         ],
         "crumbs": crumbs("Disconnect", mailbox),
     }
     return render(request, "settings/disconnect.html", context)
+
+
+def _secret(mailbox: Mailbox) -> str:
+    return "sign-in" if mailbox.provider == "graph" else "password"
+
+
+def _stays_at_microsoft(mailbox: Mailbox) -> list[str]:
+    """Microsoft has no way for a program to hand a sign-in back; without what we forget it is worth nothing."""
+    if mailbox.provider != "graph":
+        return []
+    said = (
+        "Microsoft goes on listing Threadline among the apps you have allowed. To take that back as well: "
+        "myaccount.microsoft.com, or your IT administrator."
+    )
+    return [said]

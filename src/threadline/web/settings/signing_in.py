@@ -13,16 +13,20 @@ from threadline.services import access, connect, health, refresh
 from threadline.services.errors import Refused
 from threadline.services.sessions import Credentials
 from threadline.web.requests import SignedIn
-from threadline.web.settings import attempts
+from threadline.web.settings import attempts, microsoft
 from threadline.web.settings.forms import SignInForm
 from threadline.web.settings.mailboxes import crumbs
+from threadline.web.wording import says_signed_in
 
 
 @sensitive_post_parameters("password")
 @login_required
 def sign_in(request: SignedIn, mailbox_id: int) -> HttpResponse:
     mailbox = access.connection_for(request.user, mailbox_id)
+    if mailbox.provider == "graph":
+        return microsoft.to_microsoft(request, mailbox.settings.get("account") or mailbox.address, mailbox)
     stored = {name: mailbox.settings.get(name, "") for name in ("host", "port", "security", "username")}
+    before = mailbox.state
     form = SignInForm(request.POST or None, initial=stored)
     answer = ""
     if request.method == "POST" and form.is_valid():
@@ -38,7 +42,7 @@ def sign_in(request: SignedIn, mailbox_id: int) -> HttpResponse:
             answer = error.answer
         else:
             refresh.ask_for(mailbox, request.user)
-            notices.success(request, f"{mailbox.address} is connected again. We fetch now what came meanwhile.")
+            notices.success(request, says_signed_in(mailbox, before))
             return redirect("mailbox", mailbox_id=mailbox.pk)
     context = {
         "section": "settings",

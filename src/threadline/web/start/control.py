@@ -29,6 +29,7 @@ class Sandbox:
                 "The demo’s mail server is not running. It starts with: threadline serve --demo"
             ) from None
         self.accounts: list[dict[str, Any]] = ready["accounts"]
+        self.has_microsoft = "microsoft" in ready
         self._base = f"http://{ready['host']}:{ready['control_port']}/v1"
         self._headers = {"Authorization": f"Bearer {token}"}
 

@@ -13,6 +13,7 @@ from threadline.domain.connection_states import Health, State
 from threadline.domain.connection_texts import STATE_TEXTS, WHAT_TO_SEND, describe
 from threadline.services import access
 from threadline.services.health import describe_mailbox
+from threadline.services.microsoft.app import client_id, is_set_up, redirect_uri
 from threadline.services.policy import policy_of
 from threadline.storage.models import Mailbox
 from threadline.web import letters
@@ -21,6 +22,13 @@ from threadline.web.requests import SignedIn
 from threadline.web.settings.cards import URGENCY
 
 OPERATOR = "the administrator of this installation"
+PERMISSIONS = (
+    ("Mail.Read", "read the mail of whoever signs in"),
+    ("User.Read", "their name and address"),
+    ("offline_access", "stay connected while they are away"),
+    ("openid", "know who signed in"),
+    ("email", "know their address"),
+)
 WHO = {
     "nobody": "Nobody",
     "you": "You",
@@ -72,3 +80,16 @@ def help_page(request: SignedIn) -> HttpResponse:
         "interval": f"{minutes // 60} hours" if minutes % 60 == 0 and minutes > 60 else f"{minutes} minutes",
     }
     return render(request, "start/help.html", context)
+
+
+@login_required
+def microsoft_page(request: SignedIn) -> HttpResponse:
+    """How the operator registers this installation with Microsoft, with the values to enter."""
+    context = {
+        "section": "support",
+        "redirect_uri": redirect_uri(),
+        "set_up": is_set_up(),
+        "client_id": client_id(),
+        "permissions": PERMISSIONS,
+    }
+    return render(request, "start/microsoft.html", context)

@@ -21,10 +21,14 @@ def _deliver(sandbox: Sandbox, form: Mapping[str, str]) -> str:
     people = {person["address"]: person for person in sandbox.get("people")["people"]}
     person = people.get(form.get("person", ""), next(iter(people.values())))
     chosen = {"name": person["name"], "address": person["address"]}
-    mail = sandbox.post("deliver", account=form["account"], person=chosen, template=form.get("template", "thanks"))
+    account = form["account"]
+    mail = sandbox.post("deliver", account=account, person=chosen, template=form.get("template", "thanks"))
+    where = f"“{mail['subject']}” from {person['name']} is in the Inbox of {account} on the server. "
+    if account in {imap["address"] for imap in sandbox.accounts}:
+        return f"{where}It is not on a profile yet: press Refresh on the Emails page and see it come."
     return (
-        f"“{mail['subject']}” from {person['name']} is in the Inbox on the server. It is not on a profile yet: "
-        "press Refresh on the Emails page and see it come."
+        f"{where}Where that mailbox is connected, Microsoft tells us, and an open Emails page of it says so within "
+        "half a minute, by itself."
     )
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("setup/", set_up.set_up, name="set_up"),
     path("support/", helping.support, name="support"),
     path("help/", helping.help_page, name="help"),
+    path("help/microsoft/", helping.microsoft_page, name="help_microsoft"),
     path("demo/", demo.panel, name="demo"),
     path("demo/<slug:trouble>/", demo.make, name="demo_make"),
 ]

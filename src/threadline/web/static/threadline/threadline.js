@@ -168,9 +168,21 @@
 
   document.addEventListener("htmx:afterSwap", (event) => {
     hear(event.detail.elt);
-    if (event.detail.target?.id === "rows") select(location.pathname + location.search);
+    if (event.detail.target?.id === "rows") {
+      select(location.pathname + location.search);
+      // Whoever asked for the new ones goes on at the first of them.
+      if (event.detail.requestConfig.elt.closest("#new-emails")) find("[data-rows] .email-row .subject a")?.focus();
+    }
     if (event.detail.target?.id === "reading") opened(event.detail.target, event.detail.requestConfig.path);
   });
+
+  // New mail is asked for while somebody looks at the list, and at once when they come back to it.
+  function lookForNew() {
+    const place = find("#new-emails");
+    if (place && document.visibilityState === "visible") htmx.trigger(place, "look");
+  }
+  setInterval(lookForNew, 15000);
+  document.addEventListener("visibilitychange", lookForNew);
 
   for (const element of findAll("[data-needs-script]")) element.hidden = false;
   suggestZone();
