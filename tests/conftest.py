@@ -13,7 +13,7 @@ environment.prepare()
 
 from tests import sweep  # noqa: E402  # reads what was prepared
 
-pytest_plugins = ["tests.plugins.needs", "tests.plugins.servers", "tests.plugins.browser"]
+pytest_plugins = ["tests.plugins.needs", "tests.plugins.store", "tests.plugins.servers", "tests.plugins.browser"]
 
 # A deadline per example says more about the machine's other work than about ours; each test has its own limit.
 hypothesis.settings.register_profile("sampled", deadline=None, print_blob=True)

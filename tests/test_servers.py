@@ -12,6 +12,7 @@ from tests.faults.proxy import Cut, FaultProxy
 from tests.plugins.browser import BrowserLog
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery, decode_folder, encode_folder
+from tests.servers.process import ServerFailed
 from tests.servers.pymap import PymapServer
 from tests.sweep import sample
 
@@ -93,9 +94,15 @@ def test_sign_in_can_be_unavailable_without_being_wrong(mailbox: Dovecot) -> Non
 def test_kick_drops_the_connection(mailbox: Dovecot) -> None:
     client = sign_in(mailbox)
     mailbox.kick(ALICE)
+    assert client.readline().startswith(b"* BYE"), "said unasked, before the connection ends"
     with pytest.raises((imaplib.IMAP4.abort, OSError)):
         client.noop()
     client.shutdown()
+
+
+def test_nobody_to_kick_is_an_error(mailbox: Dovecot) -> None:
+    with pytest.raises(ServerFailed, match="not signed in"):
+        mailbox.kick(ALICE, seconds=0.1)
 
 
 def test_mail_and_ports_survive_a_stop(mailbox: Dovecot) -> None:

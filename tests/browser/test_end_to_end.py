@@ -180,7 +180,7 @@ def see_it_on_the_thread_line(sofia: Recruiter) -> None:
 
 def see_the_reason_for_each_that_is_missing(sofia: Recruiter, server: Dovecot) -> None:
     results = sofia.look_for("Anna Berg", "The filed one")
-    sofia.reads("not held yet", within=results)
+    sofia.reads("not held: its folder is not synced", within=results)
     sofia.follow("See why", within=results)
     assert sofia.unmet() == ["It is not in the Inbox or Sent items"]
     sofia.reads("Clients / Acme")

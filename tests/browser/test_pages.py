@@ -6,15 +6,22 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests import templates
 from tests.browser.installation import Installation
 from tests.browser.recruiter import Recruiter
+from tests.sweep import sample
+
+pytestmark = pytest.mark.xdist_group("pages")  # what they share is made once
 
 ACCOUNT, PASSWORD = "sofia@northgate.example", "threadline-demo"
 WIDTHS = (1280, 390, 320)
+EXAMINED = 6  # pages, of some forty, in each set of colours
 PEOPLE = ("Anna Berg", "Karin Ek", "Stefan Brückner")
 FOCUSABLE = (
     "a[href], button:not([disabled]), input:not([type=hidden]):not([disabled]), select, textarea, summary, iframe"
@@ -38,6 +45,7 @@ FOCUSED = """() => {
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The demo with Sofia's mailbox connected."""
     folder = tmp_path_factory.mktemp("pages")
+    templates.seeded_sandbox(folder / "data" / "sandbox")
     with Installation(folder / "data", "--demo", THREADLINE_DEMO="1") as running:
         password = Path(folder / "password")
         password.write_text("sofia-demo")
@@ -84,7 +92,7 @@ def paths(sofia: Recruiter) -> list[str]:
 def test_no_page_is_wider_than_its_window_and_each_has_one_main_heading(sofia: Recruiter) -> None:
     page, troubles = sofia.page, []
     for path in paths(sofia):
-        answer = page.goto(sofia.url + path)
+        answer = page.goto(sofia.url + path, timeout=60_000)  # one looks for mail in every folder of the server
         if answer is None or answer.status >= 400:
             troubles.append(f"{path} answers {answer.status if answer else 'nothing'}")
         headings = page.get_by_role("heading", level=1).count()
@@ -95,6 +103,20 @@ def test_no_page_is_wider_than_its_window_and_each_has_one_main_heading(sofia: R
             over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if over > 0:
                 troubles.append(f"{path} is {over} px wider than a window of {width}")
+    assert troubles == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_no_page_hard_to_use(colours: Literal["light", "dark"], sofia: Recruiter) -> None:
+    """axe-core's rules of WCAG 2.2 A and AA and its own best practices; mail itself is its sender's."""
+    sofia.page.emulate_media(color_scheme=colours)
+    options = {"resultTypes": ["violations"]}
+    troubles = []
+    for path in sample(paths(sofia), EXAMINED):
+        sofia.page.goto(sofia.url + path, timeout=60_000)
+        found = Axe().run(sofia.page, context={"exclude": [["iframe"]]}, options=options).response["violations"]
+        troubles += [f"{path}: {rule['help']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
     assert troubles == []
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+from tests import templates
 from tests.services.world import ALICE, PASSWORD
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
@@ -32,6 +33,7 @@ class Ended:
     out: str
     err: str
     peak: int = 0  # bytes of memory of the process and those it started (anonymous PSS), where it was measured
+    stacks: str = ""  # of its threads, at the moment at which it was killed
 
     @property
     def data(self) -> Any:
@@ -45,8 +47,8 @@ class Installation:
         self.data = folder / "data"
         self._kept = folder / "kept"
         self._output = folder / "output"
-        self._environment = environment
-        self.data.mkdir(parents=True)
+        self.environment = os.environ | {"THREADLINE_DATA_DIR": str(self.data), "THREADLINE_TESTING": "1"} | environment
+        templates.migrated(self.data)
 
     def __enter__(self) -> Installation:
         self._zygote = subprocess.Popen(
@@ -54,7 +56,7 @@ class Installation:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "THREADLINE_DATA_DIR": str(self.data), "THREADLINE_TESTING": "1", **self._environment},
+            env=self.environment,
         )
         assert self._line() == "ready"
         return self
@@ -73,16 +75,19 @@ class Installation:
         assert self._zygote.stdin
         began = time.monotonic()
         wanted = {"arguments": arguments, "output": str(self._output)}
+        Path(f"{self._output}.stacks").write_text("")
         self._zygote.stdin.write(json.dumps(wanted) + "\n")
         self._zygote.stdin.flush()
         process = int(self._line())
         if kill_after is not None:
             time.sleep(max(0.0, began + kill_after - time.monotonic()))
+            _let_it_stand_still(process, Path(f"{self._output}.stacks"))
             _kill(process)
         peak = _peak_until_it_ends(process) if measured else 0
         status = int(self._line())
         out, err = self._output.read_text(), Path(f"{self._output}.errors").read_text()
-        return Ended(status, time.monotonic() - began, out, err, peak)
+        stacks = "" if kill_after is None else Path(f"{self._output}.stacks").read_text()
+        return Ended(status, time.monotonic() - began, out, err, peak, stacks)
 
     def ok(self, *arguments: str) -> Ended:
         ended = self.run(*arguments)
@@ -115,11 +120,11 @@ class Installation:
             return store.execute(sql).fetchall()
 
     def listing(self) -> list[tuple[str, int, str]]:
-        """(folder, UID, Message-ID) of what is held as being there."""
+        """(folder, UID, Message-ID) of what is held as being there, with its text."""
         rows = self.query(
             "SELECT f.name, CAST(c.remote_id AS INTEGER), m.message_id FROM storage_copy c"
             " JOIN storage_folder f ON f.id = c.folder_id JOIN storage_message m ON m.id = c.message_id"
-            " WHERE c.\"where\" = 'here' AND f.role IN ('inbox', 'sent')"
+            " WHERE c.\"where\" = 'here' AND NOT c.awaits_text AND f.role IN ('inbox', 'sent')"
         )
         return sorted(cast("list[tuple[str, int, str]]", rows))
 
@@ -139,6 +144,18 @@ class Installation:
     def _line(self) -> str:
         assert self._zygote.stdout
         return self._zygote.stdout.readline().strip()
+
+
+def _let_it_stand_still(process: int, stacks: Path) -> None:
+    """Have it write its stacks (`zygote.py`): they are whole when the last line is the foot of the main thread's."""
+    deadline = time.monotonic() + 10
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGUSR1)
+        while not stacks.read_text().endswith(("in <module>\n", "  ...\n")):
+            os.kill(process, 0)
+            if time.monotonic() > deadline:
+                return  # it had not begun to listen
+            time.sleep(0.0005)
 
 
 def _kill(process: int) -> None:

@@ -50,6 +50,12 @@ def account(server: Dovecot, *numbers: int, sent: int = 0, size: int = 0) -> Non
     server.deliver_many(ALICE, mails)
 
 
+def forget_everything() -> None:
+    """As before the first refresh: no mailbox, no email."""
+    Mailbox.objects.all().delete()
+    Message.objects.all().delete()
+
+
 @cache
 def parser() -> Parser:
     """One parser process for many refreshes, as a worker has it."""
@@ -58,7 +64,7 @@ def parser() -> Parser:
     return shared
 
 
-def again(mailbox: Mailbox, *, seconds: float = 5.0) -> Report:
+def again(mailbox: Mailbox, *, seconds: float = 20.0) -> Report:
     """A refresh with an impatient connection."""
     return refresh(mailbox.pk, trigger="command", opening=impatient(seconds), parser=parser())
 
@@ -74,7 +80,7 @@ def on_server(snapshot: dict[str, FolderSnapshot]) -> list[tuple[str, int, str]]
 
 
 def in_store(mailbox: Mailbox) -> list[tuple[str, int, str]]:
-    """What the product holds as being there now."""
+    """What the product holds as being there now, be it by its heading alone."""
     copies = Copy.objects.filter(mailbox=mailbox, where="here", folder__role__in=("inbox", "sent"))
     return sorted(
         (name, int(uid), message_id or "")
@@ -89,8 +95,9 @@ def assert_agrees(mailbox: Mailbox, server: Dovecot, user: str = ALICE) -> None:
 
 
 def assert_whole(mailbox: Mailbox, server: Dovecot, user: str = ALICE) -> None:
-    """Both listings agree, and the product's own check says so too."""
+    """Both listings agree, nothing awaits its text, and the product's own check says so too."""
     assert_agrees(mailbox, server, user)
+    assert not Copy.objects.filter(mailbox=mailbox, where="here", awaits_text=True).exists()
     check = verify(mailbox.pk)
     assert check.complete, check.as_json()
     assert not any(folder.missing or folder.unexpected for folder in check.folders), check.as_json()

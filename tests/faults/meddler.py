@@ -5,7 +5,8 @@
         odd.on_response = lambda response: [response.replace(b"UIDNEXT", b"X-NEXT")]
 
 `on_command` sees each command without its tag; None passes it on, an `Answer` is given in the server's place.
-`on_response` sees each whole response, literals included; it returns what the client gets instead, or DROP.
+`on_response` sees each whole response, literals included; it returns what the client gets instead, or DROP; DROP as
+the last of several ends the connection after them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Answer(Enum):
 
 
 DROP: None = None
+OnResponse = Callable[[bytes], Sequence[bytes | None] | None]
 
 
 class Meddler:
@@ -40,7 +42,7 @@ class Meddler:
     def __init__(self, target_port: int) -> None:
         self._target = target_port
         self.on_command: Callable[[str], Answer | None] = lambda _: None
-        self.on_response: Callable[[bytes], Sequence[bytes] | None] = lambda response: [response]
+        self.on_response: OnResponse = lambda response: [response]
         self.commands: list[str] = []
 
     def behave(self) -> None:
@@ -107,7 +109,9 @@ class Meddler:
                 if instead is None:
                     break
                 with turn:
-                    client.sendall(b"".join(instead))
+                    client.sendall(b"".join(one for one in instead if one is not None))
+                if DROP in instead:
+                    break
         _end(client, server)
 
 

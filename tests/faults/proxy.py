@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 Direction = Literal["up", "down"]
 _CHUNK = 64 * 1024
+_BY_DROPS = 20_000  # bytes a second
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class Cut:
     """Break the stream after that many bytes.
 
     close: an orderly end; reset: RST, as from a rebooted machine or a firewall; stall: open and silent until the
-    behaviour changes; corrupt: one byte is changed and the stream goes on.
+    behaviour changes; corrupt: one byte is changed and the stream goes on; slow: it goes on by drops; refuse: as reset,
+    and new connections are refused until the behaviour changes.
     """
 
     after: int
-    how: Literal["close", "reset", "stall", "corrupt"] = "close"
+    how: Literal["close", "reset", "stall", "corrupt", "slow", "refuse"] = "close"
 
 
 @dataclass(frozen=True)
@@ -239,15 +241,19 @@ class FaultProxy:
         if cut is not None and cut.how == "corrupt":
             data = _corrupt(stream, data, cut.after)
         elif cut is not None and stream.passed + len(data) > cut.after:
-            await self._send(connection, stream, data[: max(0, cut.after - stream.passed)])
+            room = max(0, cut.after - stream.passed)
+            await self._send(connection, stream, data[:room])
+            if cut.how == "slow":
+                await self._send(connection, stream, data[room:], rate=_BY_DROPS)
+                return
             await self._break(stream, cut)
             return
         await self._send(connection, stream, data)
 
-    async def _send(self, connection: int, stream: _Stream, data: bytes) -> None:
+    async def _send(self, connection: int, stream: _Stream, data: bytes, *, rate: float | None = None) -> None:
         if not data:
             return
-        rate = self._behaviour.rate
+        rate = rate or self._behaviour.rate
         size = len(data) if rate is None else max(1, int(rate / 50))
         for start in range(0, len(data), size):
             piece = data[start : start + size]
@@ -262,7 +268,9 @@ class FaultProxy:
     async def _break(self, stream: _Stream, cut: Cut) -> None:
         if cut.how == "stall":
             await self._while(lambda: getattr(self._behaviour, stream.direction) == cut)
-        elif cut.how == "reset":
+        elif cut.how in ("reset", "refuse"):
+            if cut.how == "refuse":
+                self._behaviour = replace(self._behaviour, refuse=True)
             _reset(stream.writer)
         raise ConnectionAbortedError("cut as asked")
 

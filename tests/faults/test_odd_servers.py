@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from tests.faults.mailboxes import (
@@ -16,14 +18,20 @@ from tests.faults.mailboxes import (
     assert_agrees,
     assert_whole,
     connect_at,
+    forget_everything,
     in_store,
 )
 from tests.faults.meddler import DROP, Answer, Meddler
 from tests.servers.dovecot import Dovecot
+from tests.servers.imap_client import Delivery
 from tests.services.world import ALICE, World, mail
 from tests.sweep import sample
+from tests.web.visiting import words
 from threadline.domain.causes import Cause
 from threadline.domain.connection import State
+from threadline.domain.errors import CursorLost
+from threadline.services.connect import status
+from threadline.services.latest_check import failed_checks
 from threadline.services.verify import verify
 from threadline.storage.models import Body, Copy, Folder, LedgerEntry, Mailbox
 
@@ -54,16 +62,24 @@ def at_command(number: int, answer: Answer) -> Callable[[str], Answer | None]:
     return decide
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["a first refresh", "a later refresh"])
 @pytest.mark.parametrize("answer", list(Answer))
-@pytest.mark.invariant("I2", "I1")
+@pytest.mark.invariant("I2", "I1", "I4")
 def test_a_server_that_fails_at_any_command_costs_nothing(
-    mailbox: Mailbox, odd: Meddler, dovecot: Dovecot, answer: Answer
+    world: World, mailbox: Mailbox, odd: Meddler, dovecot: Dovecot, answer: Answer, first: bool
 ) -> None:
     again(mailbox)
-    for number in sample(range(COMMANDS), 5):
+    dovecot.deliver_many(ALICE, [Delivery(mail(f"old{number}")) for number in range(COMMANDS)])
+    removed = [f"old{number}" for number in range(COMMANDS)]
+    for number in sample(range(COMMANDS), 2):
+        if first:
+            forget_everything()
+            mailbox = connect_at(world, odd.port)
         dovecot.deliver(ALICE, mail(f"{answer.name}{number}"))
         dovecot.deliver(ALICE, mail(f"s{answer.name}{number}", sender=ALICE), folder="Sent")
-        dovecot.expunge(ALICE, f"m{answer.name}{number}@posten.example")
+        dovecot.set_flags(ALICE, f"m{answer.name}{number}@posten.example", ["\\Flagged"])
+        dovecot.expunge(ALICE, f"m{removed.pop()}@posten.example")
+        before = dovecot.snapshot(ALICE)
         odd.on_command = at_command(number, answer)
         report = again(mailbox, seconds=2)
         mailbox.refresh_from_db()
@@ -74,8 +90,8 @@ def test_a_server_that_fails_at_any_command_costs_nothing(
         odd.behave()
         LedgerEntry.objects.update(next_try_at=timezone.now())
         assert again(mailbox).outcome == "complete"
-        assert_agrees(mailbox, dovecot)
-    assert_whole(mailbox, dovecot)
+        assert_whole(mailbox, dovecot)
+        assert dovecot.snapshot(ALICE) == before
 
 
 @pytest.mark.parametrize(
@@ -214,7 +230,7 @@ def test_a_server_that_renumbers_at_every_visit_is_given_a_rest_and_named(
     odd.on_response = renumbering([])
     reports = [again(mailbox) for _ in range(6)]
     last = reports[-1]
-    assert (last.outcome, last.cause) == ("failed", Cause.RENUMBERED)
+    assert (last.outcome, last.cause) == ("failed", Cause.FOLDER_RESTS)
     assert "renumbers INBOX again and again" in last.sentence
     assert [row[2] for row in in_store(mailbox)] == before
     assert Body.objects.count() == bodies
@@ -224,6 +240,38 @@ def test_a_server_that_renumbers_at_every_visit_is_given_a_rest_and_named(
     assert sum(report.total("to_fetch") for report in reports) == 0
     mailbox.refresh_from_db()
     assert (mailbox.state, mailbox.who) == (State.DELAYED.value, "nobody")
+
+
+@pytest.mark.invariant("I12")
+def test_while_a_folder_rests_nothing_says_that_all_its_emails_are_here(
+    mailbox: Mailbox, odd: Meddler, dovecot: Dovecot, client: Client
+) -> None:
+    again(mailbox)
+    verify(mailbox.pk)
+    assert status(mailbox)["completeness"]["complete"] is True
+    client.force_login(mailbox.owner)
+    assert "15 of 15 accounted for, checked" in words(client.get(reverse("folder", args=[mailbox.pk, "inbox"])))
+    odd.on_response = renumbering([])
+    for _ in range(5):
+        again(mailbox)
+    dovecot.deliver(ALICE, mail(100))
+    with pytest.raises(CursorLost):
+        verify(mailbox.pk)
+    assert failed_checks([mailbox]).keys() == {mailbox.pk}
+    mailbox.refresh_from_db()
+    assert mailbox.cause == Cause.FOLDER_RESTS.value
+    said = status(mailbox)["completeness"]
+    assert (said["complete"], said["current"], said["accounted_for"]) == (None, False, 15)
+    until = "New emails in that folder are not fetched until tomorrow"
+    for page in ("settings", "company"):
+        shown = words(client.get(reverse(page)))
+        assert "renumbers one of this mailbox's folders again and again" in shown.replace("\u2019", "'")
+        assert until in shown
+        assert "not checked since, because the last refresh did not complete" in shown
+        assert "No break since" not in shown
+    emails = words(client.get(reverse("folder", args=[mailbox.pk, "inbox"])))
+    assert "15 of 15 accounted for when last checked, " in emails
+    assert "15 of 15 accounted for, checked" not in emails
 
 
 @pytest.mark.invariant("I10")
@@ -236,6 +284,62 @@ def test_after_its_rest_a_renumbered_folder_is_read_again(mailbox: Mailbox, odd:
     dovecot.deliver(ALICE, mail(100))
     mailbox.refreshes.update(started_at=timezone.now() - timedelta(days=2))
     assert again(mailbox).outcome == "complete"
+    assert_whole(mailbox, dovecot)
+
+
+@pytest.mark.invariant("I10")
+@pytest.mark.parametrize("difference", [-1, 1, -1000])
+def test_a_folder_renumbered_once_upwards_or_downwards_is_read_by_its_headers(
+    mailbox: Mailbox, odd: Meddler, dovecot: Dovecot, difference: int
+) -> None:
+    again(mailbox)
+    bodies = Body.objects.count()
+    dovecot.deliver(ALICE, mail(100))
+
+    def shifted(response: bytes) -> Sequence[bytes]:
+        return [
+            re.sub(
+                rb"UIDVALIDITY (\d+)", lambda found: b"UIDVALIDITY %d" % max(1, int(found[1]) + difference), response
+            )
+        ]
+
+    odd.on_response = shifted
+    report = again(mailbox)
+    assert (report.outcome, report.total("to_fetch")) == ("complete", 1)
+    assert Body.objects.count() == bodies + 1
+    assert_agrees(mailbox, dovecot)
+    assert verify(mailbox.pk).complete
+    odd.behave()  # and back again
+    assert again(mailbox).outcome == "complete"
+    assert Body.objects.count() == bodies + 1
+    assert_whole(mailbox, dovecot)
+
+
+@pytest.mark.invariant("I3")
+def test_a_status_that_is_stale_costs_a_refresh_and_no_email(mailbox: Mailbox, odd: Meddler, dovecot: Dovecot) -> None:
+    """The server's STATUS of other folders does not yet know what was filed there."""
+    dovecot.create_folder(ALICE, "Clients")
+    again(mailbox)
+    dovecot.move(ALICE, "m4@posten.example", "INBOX", "Clients")
+    stale = rb"(STATUS \"?Clients\"? \(.*?)UIDNEXT \d+"
+    replaced_any: list[bytes] = []
+
+    def lagging(response: bytes) -> Sequence[bytes]:
+        instead = re.sub(stale, rb"\1UIDNEXT 1", response)
+        if instead != response:
+            replaced_any.append(instead)
+        return [instead]
+
+    odd.on_response = lagging
+    assert again(mailbox).outcome == "complete"
+    assert replaced_any
+    moved = Copy.objects.get(message__message_id="m4@posten.example")
+    assert moved.where == "not_found"
+    odd.behave()
+    dovecot.deliver(ALICE, mail(100))
+    assert again(mailbox).outcome == "complete"
+    moved.refresh_from_db()
+    assert (moved.where, moved.where_folder) == ("elsewhere", "Clients")
     assert_whole(mailbox, dovecot)
 
 

@@ -41,6 +41,8 @@ def prepare() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tl-data-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["THREADLINE_TEST_BLOCKED"] = str(folder / "blocked")
+    if not IS_WORKER:
+        os.environ["THREADLINE_TEST_TEMPLATES"] = str(folder / "templates")
     for name in [name for name in os.environ if name.startswith("THREADLINE_") and "_TEST_" not in name]:
         if name != "THREADLINE_LONG":
             del os.environ[name]  # a developer's own installation must not change what is tested

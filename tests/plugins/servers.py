@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.dovecot import Dovecot
+from tests.servers.microsoft import MicrosoftServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.pymap import PymapServer
 
@@ -15,10 +16,30 @@ def dovecot() -> Iterator[Dovecot]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def microsoft_process() -> Iterator[MicrosoftServer]:
+    with MicrosoftServer() as server:
+        yield server
+
+
 @pytest.fixture
-def pymap_server() -> Iterator[PymapServer]:
+def microsoft(microsoft_process: MicrosoftServer) -> MicrosoftServer:
+    """Entra and Graph as the sandbox plays them, without accounts: one process for many tests, empty for each."""
+    microsoft_process.empty()
+    return microsoft_process
+
+
+@pytest.fixture(scope="session")
+def pymap_process() -> Iterator[PymapServer]:
     with PymapServer() as server:
         yield server
+
+
+@pytest.fixture
+def pymap_server(pymap_process: PymapServer) -> PymapServer:
+    """One process for many tests, without accounts and mail for each."""
+    pymap_process.empty()
+    return pymap_process
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import contextlib
 import datetime as dt
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,8 @@ SPECIAL_USE = {
     "Junk": "\\Junk",
     "Archive": "\\Archive",
 }
+
+_NOBODY_SIGNED_IN = 68  # EX_NOHOST, as `doveadm kick` ends when it finds no session
 
 _MAIN = """\
 base_dir = {folder}/run
@@ -170,7 +173,8 @@ class Dovecot:
             self._introspection = opening.enter_context(Introspection())
             process.write_file(self.folder / "oauth2.conf", _OAUTH2.format(url=self._introspection.url))
             self._put_certificate("valid")
-            self.port, self.tls_port = process.free_port(), process.free_port()
+            self.port = process.free_port()
+            self.tls_port = process.free_port(besides=self.port)
             self._configuration = process.write_file(self.folder / "dovecot.conf", self._text())
             self._daemon = Daemon(
                 [self._program, "-F", "-c", self._configuration],
@@ -296,10 +300,17 @@ class Dovecot:
         self.doveadm("mailbox", "update", "-u", user, "--uid-validity", str(new), folder)
         return new
 
-    def kick(self, user: str) -> None:
-        """Drop the user's open connections."""
-        done = self._run_doveadm(("kick", user), check=False)
-        if done.returncode not in (0, 68):  # 68: nobody was signed in
+    def kick(self, user: str, *, seconds: float = 10.0) -> None:
+        """Drop the user's open connections; there is one, or will be within `seconds`.
+
+        A sign-in is answered a moment before Dovecot counts it among those that can be dropped.
+        """
+        deadline = time.monotonic() + seconds
+        while (done := self._run_doveadm(("kick", user), check=False)).returncode == _NOBODY_SIGNED_IN:
+            if time.monotonic() > deadline:
+                raise process.ServerFailed(f"{user} was not signed in within {seconds:g} s, so nothing was dropped")
+            time.sleep(0.05)
+        if done.returncode:
             raise process.ServerFailed(done.stderr.decode(errors="replace"))
 
     def expunge(self, user: str, message_id: str, folder: str = "INBOX") -> None:

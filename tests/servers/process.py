@@ -44,9 +44,11 @@ def group_name(user: pwd.struct_passwd) -> str:
     return grp.getgrgid(user.pw_gid).gr_name
 
 
-def free_port() -> int:
-    """A port nobody listens on now and no outgoing connection will be given later."""
+def free_port(besides: int = 0) -> int:
+    """A port nobody listens on now and no outgoing connection will be given later; another than `besides`."""
     for port in random.sample(PORT_RANGE, 200):
+        if port == besides:
+            continue
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
             probe.bind((LOOPBACK, port))
             return port

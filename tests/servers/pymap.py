@@ -7,6 +7,7 @@ Its mail survives `stop` and `start`.
 import contextlib
 import datetime as dt
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -66,6 +67,14 @@ class PymapServer:
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    def empty(self) -> None:
+        """Without accounts and mail, on the same port: for the next test."""
+        self._passwords.clear()
+        for path in (self.folder / "mail").iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not self._daemon.running:
+            self.start()
 
     def add_user(self, name: str, password: str) -> None:
         self._passwords[name] = password
