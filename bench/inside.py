@@ -1,6 +1,6 @@
-"""In an installation's own process: fill its store with many emails, link new people, and time pages.
+"""In an installation's own process: fill its store with many emails, link people, change the policy, and time pages.
 
-    python -m bench.inside COUNT        (THREADLINE_DATA_DIR names an installation with one mailbox and 1,000 people)
+    python -m bench.inside EMAILS PEOPLE MAILBOXES IMPORTED     (THREADLINE_DATA_DIR or DATABASE_URL: an empty store)
 
 Prints the figures as JSON.
 """
@@ -11,31 +11,52 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-PEOPLE = 1_000
-BUSY = 3_000  # emails with the busiest stranger
-EACH_STRANGER = 10  # emails with every other one
 REQUESTS = 40
 CREATED = datetime(2000, 1, 1, tzinfo=UTC)
+Rows = list[dict[str, Any]]
 
 
-def main(count: int) -> None:
+def main(emails: int, people: int, mailboxes: int, imported: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "threadline.config.settings")
     import django  # noqa: PLC0415  the settings must be known first
 
     django.setup()
-    from bench import filling  # noqa: PLC0415
+    from bench.filling import OWNER, Filling, fill  # noqa: PLC0415
+    from threadline.services import accounts, store  # noqa: PLC0415
 
+    store.ensure()
+    company = accounts.add_company("Agency")
+    accounts.add_user(OWNER, company, name="Robin", role="admin", password="an honest secret", door="command")
+    with _told("filled"):
+        fill(Filling(emails, people, mailboxes))
+    found = _new_people()
+    with _told("pages"):
+        found += _pages(emails)
+    with _told("imported"):
+        found += _importing(imported)
+    with _told("policy"):
+        found += _policy(emails)
+    print(json.dumps(found))
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
     began = time.perf_counter()
-    filling.fill(count, people=PEOPLE, busy=BUSY, each_stranger=EACH_STRANGER)
-    print(f"    filled in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    print(json.dumps([*_linking(), *_pages(count)]))
+    yield
+    print(f"    {what} in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
 
-def _linking() -> list[dict[str, Any]]:
+def _figure(name: str, unit: str, values: list[float], target: str = "") -> dict[str, Any]:
+    return {"name": name, "unit": unit, "values": values, "target": target}
+
+
+def _new_people() -> Rows:
+    from bench.filling import BUSY, EACH_STRANGER  # noqa: PLC0415
     from threadline.services import people  # noqa: PLC0415
     from threadline.storage.models import Company  # noqa: PLC0415
 
@@ -47,48 +68,86 @@ def _linking() -> list[dict[str, Any]]:
         return (time.perf_counter() - began) * 1000
 
     add("first@warm.example")
-    found = [("no email", [add(f"nobody{n}@nowhere.example") for n in range(9)])]
-    found.append((f"{EACH_STRANGER} emails", [add(f"stranger{n}@strangers.example") for n in range(1, 10)]))
-    found.append((f"{BUSY:,} emails", [add("busy@strangers.example")]))
     return [
-        {"name": f"a new person with {what}", "unit": "ms", "values": values, "target": "under 10" if n < 2 else ""}
-        for n, (what, values) in enumerate(found)
+        _figure("a new person with no email", "ms", [add(f"nobody{n}@nowhere.example") for n in range(9)], "under 10"),
+        _figure(
+            f"a new person with {EACH_STRANGER} emails",
+            "ms",
+            [add(f"stranger{n}@strangers.example") for n in range(1, 10)],
+            "under 10",
+        ),
+        _figure(f"a new person with {BUSY:,} emails", "ms", [add("busy@strangers.example")]),
     ]
 
 
-def _pages(count: int) -> list[dict[str, Any]]:
+def _importing(count: int) -> Rows:
+    """Every tenth line is somebody with ten emails, so there are as many new links as lines."""
+    from bench.filling import EACH_STRANGER  # noqa: PLC0415
+    from threadline.services import imports  # noqa: PLC0415
+    from threadline.storage.models import Company, Link  # noqa: PLC0415
+
+    lines = ["kind,name,email,created_at,external_id"]
+    for number in range(count):
+        writes = number % EACH_STRANGER == 0
+        address = f"stranger{number + 10}@strangers.example" if writes else f"silent{number}@people.example"
+        lines.append(f"candidate,Imported {number},{address},2000-01-01T00:00:00Z,crm{number}")
+    before, began = Link.objects.count(), time.perf_counter()
+    report = imports.import_people(Company.objects.get(), "\n".join(lines).encode())
+    seconds, linked = time.perf_counter() - began, Link.objects.count() - before
+    if report.created != count or not linked:
+        raise RuntimeError(f"imported {report.created} of {count} people, linked {linked} emails: {report.errors[:3]}")
+    return [_figure(f"a CSV of {count:,} people with {linked:,} emails", "s", [seconds], "under 30")]
+
+
+def _policy(emails: int) -> Rows:
+    """Secondary addresses count from now on, and a domain is blocked: a tenth of all emails each."""
+    from bench.filling import BLOCKED  # noqa: PLC0415
+    from threadline.services import policy, relink  # noqa: PLC0415
+    from threadline.storage.models import Company  # noqa: PLC0415
+
+    company = Company.objects.get()
+    after = policy.changed(company, {"secondary_addresses": "yes", "blocklist": f"@{BLOCKED}"})
+    policy.save(company, after, None, door="command")
+    began = time.perf_counter()
+    added, withdrawn = relink.bring_in_line(company)
+    seconds = time.perf_counter() - began
+    if not added or not withdrawn:
+        raise RuntimeError(f"the policy added {added} links and withdrew {withdrawn}")
+    name = f"a policy change over {emails:,} emails: {added:,} links come, {withdrawn:,} go"
+    return [_figure(name, "s", [seconds], "under 60")]
+
+
+def _pages(count: int) -> Rows:
     from django.db import connection  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
     from django.test.utils import CaptureQueriesContext  # noqa: PLC0415
 
-    from threadline.storage.models import Link, Mailbox, User  # noqa: PLC0415
+    from bench.filling import BEGAN, SECONDS_BETWEEN  # noqa: PLC0415
+    from threadline.storage.models import Mailbox, User  # noqa: PLC0415
 
-    client, mailbox = Client(), Mailbox.objects.get()
-    user = User.objects.get()
-    user.role = "admin"
-    user.save()
-    client.force_login(user)
+    client, mailbox = Client(), Mailbox.objects.order_by("pk")[0]
+    client.force_login(User.objects.order_by("pk")[0])
     inbox = f"/emails/{mailbox.pk}/inbox/"
-    profile = f"/people/{Link.objects.values_list('person_id', flat=True).latest('pk')}/"
     pages: dict[str, tuple[Callable[[int], str], int]] = {
         "Emails": (lambda _: inbox, 50),
-        "Emails, somewhere below": (lambda n: f"{inbox}?before={1_600_000_000 + n * count:.6f}_1", 50),
-        "search for a rare word": (lambda n: f"{inbox}?q=rare{n * 7}word", 150),
+        "Emails, somewhere below": (
+            lambda n: f"{inbox}?before={BEGAN + SECONDS_BETWEEN * (count - n * count // 50):.6f}_1",
+            50,
+        ),
+        "search for a rare word": (lambda n: f"{inbox}?q=rare{4 * (n + 1)}word", 150),
         "search for a word in every tenth email": (lambda _: f"{inbox}?q=tenth", 150),
         "People": (lambda _: "/people/", 50),
-        "a profile": (lambda _: profile, 50),
-        "the company's mailboxes": (lambda _: "/company/", 50),
+        "a profile": (lambda n: f"/people/{n + 1}/", 50),
+        "the company's mailboxes": (lambda n: f"/company/?page={n % 4 + 1}", 50),
     }
     found = []
     for name, (address, limit) in pages.items():
+        _request(client, address(REQUESTS))
         times = sorted(_request(client, address(number)) for number in range(REQUESTS))
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             _request(client, address(1))
-        found.append({"name": f"{name} ({len(captured)} queries)", "unit": "ms", "values": times, "target": ""})
-        slow = times[int(REQUESTS * 0.95)]
-        found.append({"name": f"{name}: 95th percentile", "unit": "ms", "values": [slow], "target": f"under {limit}"})
+        found.append(_figure(f"{name} ({len(captured)} queries)", "ms", times))
+        found.append(_figure(f"{name}: 95th percentile", "ms", [times[int(REQUESTS * 0.95)]], f"under {limit}"))
     return found
 
 
@@ -102,4 +161,4 @@ def _request(client: Any, address: str) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

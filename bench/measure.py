@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,15 @@ class Figure:
         return {"scene": self.scene, "name": self.name, "unit": self.unit, "values": values, "target": self.target}
 
 
-def interleave(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, tuple[float, ...]]:
-    """Every contestant once a round, so that what the machine does meanwhile hits all of them."""
+def interleave(
+    contestants: Mapping[str, Callable[[], float]], rounds: int, *, once: Container[str] = ()
+) -> dict[str, tuple[float, ...]]:
+    """Every contestant once a round, so that what the machine does meanwhile hits all of them; `once`: in the first."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds):
         for name, run in contestants.items():
+            if number and name in once:
+                continue
             seconds = run()
             print(f"    round {number + 1}: {name}: {seconds:.2f}", flush=True)
             taken[name].append(seconds)
@@ -46,8 +50,8 @@ def interleave(contestants: Mapping[str, Callable[[], float]], rounds: int) -> d
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> tuple[float, ...]:
-    """Round by round: neighbours in time are compared, not medians of different hours."""
-    return tuple(one / other for one, other in zip(above, below, strict=True))
+    """Round by round, as far as both ran: neighbours in time are compared, not medians of different hours."""
+    return tuple(one / other for one, other in zip(above, below, strict=False))
 
 
 def timed(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> float:
@@ -60,13 +64,13 @@ def timed(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> fl
 def peak_memory(command: Sequence[str], env: Mapping[str, str]) -> float:
     """The highest proportional set size, in MB, of the command and all it started, together."""
     with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) as process:
-        peak = 0
+        peak = 0.0
         watching = threading.Event()
 
         def watch() -> None:
             nonlocal peak
             while not watching.wait(SAMPLE_SECONDS):
-                peak = max(peak, sum(map(_proportional, _tree(process.pid))))
+                peak = max(peak, summed_memory(process.pid))
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -75,15 +79,21 @@ def peak_memory(command: Sequence[str], env: Mapping[str, str]) -> float:
         thread.join()
     if status:
         raise subprocess.CalledProcessError(status, command)
-    return peak / 1024
+    return peak
 
 
-def _tree(pid: int) -> list[int]:
+def summed_memory(pid: int) -> float:
+    """The proportional set sizes, in MB, of a process and all it started, together, at this moment."""
+    return sum(map(_proportional, members(pid))) / 1024
+
+
+def members(pid: int) -> list[int]:
+    """The process itself and all below it."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:  # it has just ended
         return []
-    return [pid, *(found for child in children for found in _tree(int(child)))]
+    return [pid, *(found for child in children for found in members(int(child)))]
 
 
 def _proportional(pid: int) -> int:

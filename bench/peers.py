@@ -35,6 +35,30 @@ Sync Pull
 SyncState *
 """
 
+_OFFLINEIMAP = """\
+[general]
+accounts = bench
+metadata = {folder}/metadata
+ui = quiet
+[Account bench]
+localrepository = near
+remoterepository = far
+[Repository near]
+type = Maildir
+localfolders = {folder}/mail
+[Repository far]
+type = IMAP
+readonly = yes
+remotehost = 127.0.0.1
+remoteport = {port}
+remoteuser = {user}
+remotepass = {password}
+ssl = no
+starttls = no
+auth_mechanisms = LOGIN
+folderfilter = lambda name: name in ("INBOX", "Sent")
+"""
+
 NODE_MODULES = OUT / "node" / "node_modules"
 
 
@@ -45,6 +69,8 @@ def missing() -> list[str]:
         absent.append("mbsync (Debian package isync)")
     if shutil.which("node") is None or not (NODE_MODULES / "imapflow").exists():
         absent.append("imapflow + mailparser (npm install --prefix bench/out/node imapflow mailparser)")
+    if shutil.which("offlineimap") is None:
+        absent.append("offlineimap3 (Debian package offlineimap3)")
     return absent
 
 
@@ -83,3 +109,23 @@ def imapflow(server: Server, mailbox: Mailbox) -> Callable[[], float]:
 def standard_library(server: Server, mailbox: Mailbox) -> Callable[[], float]:
     command = [sys.executable, "-m", "bench.stdlib_client", str(server.port), server.user(mailbox), PASSWORD]
     return lambda: timed(command)
+
+
+def offlineimap(server: Server, mailbox: Mailbox) -> Callable[[], float]:
+    """offlineimap3 into an empty folder on the same disk, with its default settings (it waits for the disk)."""
+
+    def run() -> float:
+        folder = OUT / f"offlineimap-{mailbox.name}-{os.getpid()}"
+        folder.mkdir(parents=True)
+        try:
+            settings = {"port": server.port, "user": server.user(mailbox), "password": PASSWORD}
+            (folder / "config").write_text(_OFFLINEIMAP.format(folder=folder, **settings))
+            seconds = timed(["offlineimap", "-o", "-c", str(folder / "config")])
+            copied = sum(1 for path in folder.rglob("*") if path.parent.name in {"cur", "new"})
+            if copied != mailbox.count:
+                raise RuntimeError(f"offlineimap3 copied {copied} of {mailbox.count}")
+        finally:
+            shutil.rmtree(folder)
+        return seconds
+
+    return run

@@ -34,7 +34,8 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADLINE_", "DATABASE_"))}
+        left = ("THREADLINE_", "DATABASE_", "PYTHONDONTWRITEBYTECODE")  # an installed program is compiled once
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
         return kept | {"THREADLINE_DATA_DIR": str(self.folder), "THREADLINE_ALLOW_HOSTS": "127.0.0.1"}
 
     def command(self, *arguments: str) -> list[str]:
@@ -42,12 +43,19 @@ class Installation:
 
     def run(self, *arguments: str) -> Any:
         """Run a command to its end; its answer read as JSON."""
+        return json.loads(self._said(*arguments))
+
+    def lines(self, *arguments: str) -> Iterator[Any]:
+        """The same for a command that prints an object a line."""
+        return map(json.loads, self._said(*arguments).splitlines())
+
+    def _said(self, *arguments: str) -> str:
         done = subprocess.run(
             self.command(*arguments, "--json"), env=self.environment, capture_output=True, check=False, text=True
         )
         if done.returncode != 0:
             raise RunDoesNotCount(f"threadline {' '.join(arguments)}: {done.stdout[-500:]} {done.stderr[-2000:]}")
-        return json.loads(done.stdout)
+        return done.stdout
 
     def ask(self, *command: str) -> Any:
         """Run another program on this installation; the JSON it prints."""
@@ -55,6 +63,10 @@ class Installation:
         return json.loads(
             subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
         )
+
+    def reading(self) -> sqlite3.Connection:
+        """The store, to be looked at while the product is at work."""
+        return sqlite3.connect(f"file:{self.folder / 'threadline.sqlite3'}?mode=ro", uri=True)
 
     def refresh(self) -> Any:
         return self.run("mailbox", "refresh", self.address)

@@ -1,4 +1,8 @@
-"""Writes the figures down, in `bench/results.json` and as a table in docs/performance.md, beside the last committed."""
+"""Writes the figures down: in `bench/results.json`, and as a table in the page that they belong to.
+
+Speed and memory go to docs/performance.md, beside what was last committed; completeness under faults to
+docs/reliability.md, the sizes of mailbox side by side.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from bench.measure import Figure
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results.json"
-PAGE = ROOT / "docs" / "performance.md"
+PERFORMANCE, RELIABILITY = ROOT / "docs" / "performance.md", ROOT / "docs" / "reliability.md"
+COMPLETENESS = "Completeness under faults"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -54,27 +59,68 @@ def _number(value: float) -> str:
 
 def keep(scale: str, machine: str, absent: Sequence[str], figures: Sequence[Figure]) -> None:
     """Write these scenes into both files, in place of what they showed before."""
+    complete = [figure for figure in figures if figure.scene.startswith(COMPLETENESS)]
+    others = [figure for figure in figures if figure not in complete]
+    for name, taken, left_out in ((scale, others, absent), (f"{scale}, completeness", complete, ())):
+        if taken:
+            result = _keep(name, machine, left_out, taken)
+            if name == "full":
+                _write_page(PERFORMANCE, f"{_taken(result)}\n{table(_figures(result), committed().get('full'))}")
+            elif name.startswith("full"):
+                _write_page(RELIABILITY, f"{_taken(result)}\n{side_by_side(_figures(result))}")
+
+
+def _keep(name: str, machine: str, absent: Sequence[str], figures: Sequence[Figure]) -> dict[str, Any]:
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     taken = {figure.scene for figure in figures}
-    kept = [_read(row) for row in results.get(scale, {}).get("figures", []) if row["scene"] not in taken]
-    every = [*figures, *kept]
-    results[scale] = {
+    kept = [figure for figure in _figures(results.get(name, {})) if figure.scene not in taken]
+    result = {
         "machine": machine,
         "taken": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "absent": list(absent),
-        "figures": [figure.as_json() for figure in every],
+        "figures": [figure.as_json() for figure in (*figures, *kept)],
     }
+    results[name] = result
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    if scale == "full":
-        _write_page(results[scale], every)
+    return result
 
 
-def _write_page(result: dict[str, Any], figures: Sequence[Figure]) -> None:
+def side_by_side(figures: Sequence[Figure]) -> str:
+    """Markdown: a row for each name, a column for each size of mailbox; what has no size stands below."""
+    sizes = list(dict.fromkeys(figure.scene for figure in figures if ": " in figure.scene))
+    rows: dict[str, dict[str, Figure]] = {}
+    for figure in figures:
+        rows.setdefault(figure.name, {})[figure.scene] = figure
+    lines = ["| what | " + " | ".join(size.partition(": ")[2] for size in sizes) + " | to reach |"]
+    lines.append("|---" * (len(sizes) + 2) + "|")
+    for name, found in rows.items():
+        cells = [_exact(found[size]) if size in found else "" for size in sizes if set(found) & set(sizes)]
+        cells = cells or [""] * (len(sizes) - 1) + [_exact(one) for one in found.values()]
+        target = next(iter(found.values())).target
+        lines.append(f"| {name} | {' | '.join(cells)} | {target} |")
+    return "\n".join(lines) + "\n"
+
+
+def _exact(figure: Figure) -> str:
+    """Counts as counts: a rate of 0 is written as 0."""
+    value = figure.median
+    said = f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:.2f}"
+    return f"{said} {figure.unit}".strip()
+
+
+def _taken(result: dict[str, Any]) -> str:
     left_out = f"Not installed and left out: {', '.join(result['absent'])}.\n" if result["absent"] else ""
-    text = f"Taken {result['taken']} on {result['machine']}.\n{left_out}\n{table(figures, committed().get('full'))}"
-    page = PAGE.read_text()
+    return f"Taken {result['taken']} on {result['machine']}.\n{left_out}"
+
+
+def _figures(result: dict[str, Any]) -> list[Figure]:
+    return [_read(row) for row in result.get("figures", [])]
+
+
+def _write_page(path: Path, text: str) -> None:
+    page = path.read_text()
     start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
-    PAGE.write_text(f"{page[:start]}\n{text}{page[end:]}")
+    path.write_text(f"{page[:start]}\n{text}{page[end:]}")
 
 
 def _read(row: dict[str, Any]) -> Figure:
