@@ -10,7 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools
 PYTEST := $(BIN)/pytest
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 8 ] && n=8; echo $$n)
+# One more than processors: some tests wait for what takes its time, a lock or a server that is silent.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 7 ] && n=7; echo $$((n + 1)))
 # What runs a second time on PostgreSQL: everything that stores.
 ON_POSTGRES := $(wildcard tests/storage tests/services)
 
@@ -29,15 +30,15 @@ run: setup ## the demo: pages, worker and a mail server to connect, on this mach
 	@exec $(BIN)/threadline serve --demo
 
 test: dev-setup ## every test (sweeps sampled), then the storing ones again on PostgreSQL
-	$(PYTEST) -n $(WORKERS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup
 ifneq ($(ON_POSTGRES),)
-	$(PYTEST) -n $(WORKERS) --database=postgres $(ON_POSTGRES)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup --database=postgres $(ON_POSTGRES)
 endif
 
 test-long: dev-setup ## every test with every case of the long sweeps
-	THREADLINE_LONG=1 $(PYTEST) -n $(WORKERS) --timeout=3600
+	THREADLINE_LONG=1 $(PYTEST) -n $(WORKERS) --dist loadgroup --timeout=3600
 ifneq ($(ON_POSTGRES),)
-	THREADLINE_LONG=1 $(PYTEST) -n $(WORKERS) --timeout=3600 --database=postgres $(ON_POSTGRES)
+	THREADLINE_LONG=1 $(PYTEST) -n $(WORKERS) --dist loadgroup --timeout=3600 --database=postgres $(ON_POSTGRES)
 endif
 
 check: dev-setup ## style, types, import direction, migrations, generated pages
