@@ -48,6 +48,7 @@ class _Dialect:
     hexadecimal: str
     yes: str
     no: str
+    no_bytes: str
 
     @property
     def at(self) -> str:
@@ -60,6 +61,7 @@ _SQLITE = _Dialect(
     hexadecimal="printf('%0{}x', n)",
     yes="1",
     no="0",
+    no_bytes="x''",
 )
 _POSTGRES = _Dialect(
     numbers="WITH numbers AS (SELECT n::bigint FROM generate_series(0, {last}) AS n)",
@@ -67,6 +69,7 @@ _POSTGRES = _Dialect(
     hexadecimal="lpad(to_hex(n), {}, '0')",
     yes="true",
     no="false",
+    no_bytes="''::bytea",
 )
 
 
@@ -246,7 +249,7 @@ class _Writer:
             "digest": self.sql.hexadecimal.format(64),
             "snippet": "'Hello, here is what we talked about'",
             "text": f"'Hello, here is what we talked about: rare' || n || 'word. ' || {tenth}",
-            "html": "''",
+            "packed_html": self.sql.no_bytes,
             "attachments": """CASE WHEN n % 50 = 7
                 THEN '[{"name": "cv.pdf", "size": 1000, "type": "application/pdf", "inline": false, "part": "2"}]'
                 ELSE '[]' END""" + ("::jsonb" if self.sql is _POSTGRES else ""),

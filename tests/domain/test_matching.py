@@ -74,7 +74,7 @@ def test_the_key_of_a_parsed_message_is_the_key_of_its_fields() -> None:
     address = Address("Jane", "jane@example.org")
     kim = Address("", "kim@agency.example")
     message = ParsedMessage(
-        None, "Offer", (address,), (), (kim,), (), (), NOON, (), (), "Dear Kim", "", (), MessageKind.PERSONAL, ""
+        None, "Offer", (address,), (), (kim,), (), (), NOON, (), (), "Dear Kim", b"", (), MessageKind.PERSONAL, ""
     )
     assert key_of(message) == key()
     assert key_of(replace(message, message_id="a@b")) == key(message_id="a@b")

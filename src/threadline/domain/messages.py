@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from threadline.domain.packing import unpack
+
 
 class MessageKind(Enum):
     """What sort of mail it is, as far as its headers say so."""
@@ -55,9 +57,14 @@ class ParsedMessage:
     in_reply_to: tuple[str, ...]
     references: tuple[str, ...]
     text: str  # the plain text; made from the HTML where there is no plain part
-    html: str  # the HTML as received, not sanitised; "" where there is none
+    packed_html: bytes  # the HTML as received, not sanitised (`packing`); b"" where there is none
     attachments: tuple[Attachment, ...]
     kind: MessageKind
     digest: str  # hex digest of what a reader sees (text, html, attachment names and sizes): tells versions apart
     complete: bool = True  # False: something could not be read, and the raw form must be kept
     defects: tuple[str, ...] = field(default=())
+
+    @property
+    def html(self) -> str:
+        """The HTML as received. Raises NotPacked."""
+        return unpack(self.packed_html)

@@ -110,7 +110,7 @@ def copies_for(user: User, messages: Iterable[Message]) -> dict[int, Copy]:
     ids = [message.pk for message in messages]
     copies, links = defaultdict(list), defaultdict(list)
     rows = Copy.objects.filter(message_id__in=ids).select_related("mailbox__owner", "body", "message")
-    for copy in rows.defer("body__text", "body__html", "body__raw"):
+    for copy in rows.defer("body__text", "body__packed_html", "body__raw"):
         copies[copy.message_id].append(copy)
     for link in Link.objects.filter(message_id__in=ids, detached=False):
         links[link.message_id].append(link)

@@ -114,7 +114,7 @@ def _for_lists(copies: QuerySet[Copy]) -> QuerySet[Copy]:
     links = Link.objects.filter(detached=False).select_related("person").order_by("pk")
     return (
         copies.select_related("message", "body", "folder")
-        .defer("body__text", "body__html", "body__raw", "body__references")
+        .defer("body__text", "body__packed_html", "body__raw", "body__references")
         .prefetch_related(Prefetch("message__links", links, to_attr="shown_links"))
     )
 
@@ -243,7 +243,7 @@ def _with_people(ids: list[int]) -> list[Copy]:
     loaded = (
         Copy.objects.filter(pk__in=ids)
         .select_related("message", "body", "folder")
-        .defer("body__text", "body__html", "body__raw")
+        .defer("body__text", "body__packed_html", "body__raw")
         .prefetch_related(
             Prefetch("message__links", Link.objects.select_related("person")), "message__links__person__addresses"
         )

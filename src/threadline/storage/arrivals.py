@@ -340,7 +340,7 @@ def _body(message_id: int, arrival: Arrival, version: _Version) -> dict[str, Any
         "sender_name": version.sender_name,
         "snippet": snippet(parsed.text)[:300],
         "text": parsed.text,
-        "html": parsed.html,
+        "packed_html": parsed.packed_html,
         "attachments": [
             {
                 "part": part.part,

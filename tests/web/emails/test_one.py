@@ -105,6 +105,13 @@ def test_what_the_server_does_not_hand_out_is_said_on_a_page(mailbox: Mailbox, d
     assert alice.get(of(UNLINKED, "attachments/1/")).status_code == 502
 
 
+def test_html_that_is_damaged_in_the_store_shows_as_its_text(mailbox: Mailbox, alice: Client) -> None:
+    Body.objects.filter(message=message_called(UNLINKED)).update(packed_html=b"not packed at all")
+    answer = alice.get(of(UNLINKED))
+    assert answer.status_code == 200
+    assert "Dear reader, this is about An offer." in words(answer)
+
+
 def test_an_email_is_put_on_a_profile_by_hand(mailbox: Mailbox, world: World, alice: Client) -> None:
     place = of(UNLINKED, "profiles/")
     assert "Anna Berg" in words(alice.get(place, {"q": "anna"}))
@@ -132,7 +139,7 @@ def test_an_email_whose_text_is_on_its_way_says_so(mailbox: Mailbox, alice: Clie
     """Its heading came first; a page for it is no page of an email without text."""
     message = message_called(PLAIN)
     Copy.objects.filter(message=message).update(awaits_text=True)
-    Body.objects.filter(message=message).update(text="", html="", complete=False)
+    Body.objects.filter(message=message).update(text="", packed_html=b"", complete=False)
     page = words(alice.get(of(PLAIN)))
     assert "The text of this email is on its way." in page
     assert "This email has no text" not in page

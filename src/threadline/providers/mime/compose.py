@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from threadline.domain.messages import Attachment, MessageKind, ParsedMessage
+from threadline.domain.packing import pack_bytes
 from threadline.providers.mime import defects, limits
 from threadline.providers.mime.html_text import html_of, text_of
 from threadline.providers.mime.model import Body, Head, Node
@@ -38,6 +39,7 @@ def compose(head: Head, body: Body) -> ParsedMessage:
         found.append(defects.TEXT_CUT)
     leaves = [leaf for leaf in body.root.leaves() if leaf.text is None]
     attachments = _attachments(leaves, html)
+    octets = html.encode("utf-8", "replace")
     return ParsedMessage(
         message_id=head.message_id,
         subject=head.subject,
@@ -50,10 +52,10 @@ def compose(head: Head, body: Body) -> ParsedMessage:
         in_reply_to=head.in_reply_to,
         references=head.references,
         text=text,
-        html=html,
+        packed_html=pack_bytes(octets),
         attachments=attachments,
         kind=_kind(head, leaves),
-        digest=_digest(text, html, leaves),
+        digest=_digest(text, html, octets, leaves),
         complete=defects.UNREAD.isdisjoint(found),
         defects=tuple(dict.fromkeys(found)),
     )
@@ -155,11 +157,12 @@ def _kind(head: Head, leaves: list[Node]) -> MessageKind:
     return MessageKind.LIST if head.bulk else MessageKind.PERSONAL
 
 
-def _digest(text: str, html: str, leaves: list[Node]) -> str:
+def _digest(text: str, html: str, html_octets: bytes, leaves: list[Node]) -> str:
     """Of what a reader sees. Sizes are those estimated from the encoded form: the same however it was fetched."""
     digest = hashlib.sha256()
-    for piece in (text, html):
-        octets = piece.strip().encode("utf-8", "replace")
+    stripped = html.strip()
+    whole = html_octets if len(stripped) == len(html) else stripped.encode("utf-8", "replace")
+    for octets in (text.strip().encode("utf-8", "replace"), whole):
         digest.update(octets.replace(b"\r\n", b"\n") if b"\r" in octets else octets)
         digest.update(b"\0")
     for leaf in leaves:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import structlog
 from django.db import models
 
+from threadline.domain.packing import NotPacked, unpack
 from threadline.domain.visibility import Where
 from threadline.storage.models.company import Company, User
 from threadline.storage.models.mailbox import Folder, Mailbox
 from threadline.storage.models.person import EmailAddress, Person
+
+log = structlog.get_logger(__name__)
 
 
 class Conversation(models.Model):
@@ -78,19 +82,28 @@ class Body(models.Model):
     sender_name = models.TextField(null=True)  # noqa: DJ001
     snippet = models.CharField(max_length=300, blank=True)
     text = models.TextField(blank=True)
-    html = models.TextField(blank=True)  # as received: cleaned when it is shown
     attachments = models.JSONField(default=list)
     recipients = models.JSONField(default=dict)  # to, cc and reply_to as the sender wrote them
     references = models.JSONField(default=list)
     complete = models.BooleanField(default=True)
     defects = models.JSONField(default=list)
     raw = models.BinaryField(null=True)  # kept where something could not be read
+    packed_html = models.BinaryField(default=bytes)  # `html`; the largest, and after all that is read more often
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["message", "digest"], name="one_row_per_version")]
 
     def __str__(self) -> str:
         return self.snippet
+
+    @property
+    def html(self) -> str:
+        """The HTML as received: cleaned when it is shown. Of HTML that is damaged in the store, nothing."""
+        try:
+            return unpack(bytes(self.packed_html))
+        except NotPacked:
+            log.warning("html cannot be unpacked; the text is shown", body=self.pk)
+            return ""
 
 
 class Copy(models.Model):

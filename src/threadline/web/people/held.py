@@ -91,7 +91,7 @@ def with_copies(shown: Sequence[Shown], user: User) -> list[Shown]:
     rows = (
         Copy.objects.filter(message_id__in=ids)
         .select_related("message", "folder", "mailbox__owner", "body", "gap")
-        .defer("body__text", "body__html", "body__raw", "body__references", "body__recipients")
+        .defer("body__text", "body__packed_html", "body__raw", "body__references", "body__recipients")
         .order_by("-decided_at", "pk")
     )
     for copy in rows:
