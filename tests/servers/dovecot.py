@@ -174,7 +174,7 @@ class Dovecot:
             process.write_file(self.folder / "oauth2.conf", _OAUTH2.format(url=self._introspection.url))
             self._put_certificate("valid")
             self.port = process.free_port()
-            self.tls_port = process.free_port(besides=self.port)
+            self.tls_port = process.free_port()
             self._configuration = process.write_file(self.folder / "dovecot.conf", self._text())
             self._daemon = Daemon(
                 [self._program, "-F", "-c", self._configuration],

@@ -6,9 +6,10 @@ must not depend on it.
 
 import contextlib
 import grp
+import itertools
 import os
 import pwd
-import random
+import secrets
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ LOOPBACK = "127.0.0.1"
 # Below the kernel's range for outgoing connections (32768 and up on Linux), so that a port stays ours while a
 # server is stopped for a moment.
 PORT_RANGE = range(21000, 32000)
+_SHARES = 16
 
 
 class ServerMissing(RuntimeError):  # read as a sentence: the server is missing
@@ -44,11 +46,21 @@ def group_name(user: pwd.struct_passwd) -> str:
     return grp.getgrgid(user.pw_gid).gr_name
 
 
-def free_port(besides: int = 0) -> int:
-    """A port nobody listens on now and no outgoing connection will be given later; another than `besides`."""
-    for port in random.sample(PORT_RANGE, 200):
-        if port == besides:
-            continue
+def _share_of_ports() -> Iterator[int]:
+    """The ports this process hands out, each once before any comes again: processes that test at once have a share
+    each, for between looking at a port and listening on it another could take it."""
+    share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+    ports = PORT_RANGE[share::_SHARES]
+    first = secrets.randbelow(len(ports))  # `random` begins anew inside of a property-based test
+    return itertools.cycle([*ports[first:], *ports[:first]])
+
+
+_ports = _share_of_ports()
+
+
+def free_port() -> int:
+    """A port nobody listens on now and no outgoing connection will be given later; another each time."""
+    for port in itertools.islice(_ports, len(PORT_RANGE)):
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
             probe.bind((LOOPBACK, port))
             return port
