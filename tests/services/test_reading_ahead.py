@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from threadline.services.refresh.ahead import one_ahead
+from threadline.services.refresh.ahead import as_they_come, one_ahead
 
 
 def nothing() -> None:
@@ -38,3 +39,20 @@ def test_a_failure_is_raised_after_what_was_made_before_it() -> None:
     assert next(ahead) == 1
     with pytest.raises(RuntimeError, match="went away"):
         next(ahead)
+
+
+def test_what_is_not_there_yet_is_said_once_and_then_waited_for() -> None:
+    go_on = threading.Event()
+
+    def making() -> Iterator[int]:
+        yield 1
+        assert go_on.wait(10)
+        yield 2
+
+    coming = as_they_come(making())
+    first = [next(coming)]
+    first += [next(coming)] if first == [None] else []
+    assert first[-1] == 1
+    assert next(coming) is None
+    threading.Timer(0.05, go_on.set).start()
+    assert next(coming) == 2

@@ -6,19 +6,21 @@ A message that kills its reader is found and set aside; those before and after i
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from threadline.domain.messages import ParsedMessage
 from threadline.providers.contract import Content
 from threadline.providers.mime import defects, frames
 from threadline.providers.mime.block import header_block, without_leading_lines
-from threadline.providers.mime.process import Outcome, ParserUnavailable, Process, Reason
+from threadline.providers.mime.process import ParserUnavailable, Process, Reason
 
 __all__ = ["ParseFailure", "Parser", "ParserUnavailable", "PartNotFound", "Reason"]
 
 _BATCH_BYTES = 1_000_000  # measured: larger ones gain nothing and cost memory twice, here and in the child
 _BATCH_MESSAGES = 100
+_ON_THE_WAY = 2  # batches: one that is read, and one in the pipe, so that the child never waits for us
 _PROCESS_TASKS = 50_000  # then a fresh child: what leaks in compiled code is bounded
 _SHOWING_SECONDS = 5.0  # somebody is waiting
 
@@ -43,7 +45,8 @@ class Parser:
         self._memory_limit = memory_limit
         self._seconds = seconds
         self._process: Process | None = None
-        self._lock = threading.Lock()
+        self._lent: Process | None = None
+        self._lock = threading.RLock()
 
     def __enter__(self) -> Parser:
         return self
@@ -54,6 +57,7 @@ class Parser:
     def close(self) -> None:
         """End the child. The next call starts another."""
         with self._lock:
+            self._lent = None  # whoever has it ends it
             self._end()
 
     def start(self) -> None:
@@ -64,21 +68,32 @@ class Parser:
     @property
     def child_pid(self) -> int | None:
         """The running child, None when none was needed yet."""
-        return self._process.pid if self._process and self._process.ready else None
+        process = self._lent or self._process
+        return process.pid if process and process.ready else None
 
     def parse_many(self, contents: Sequence[Content]) -> list[ParsedMessage | ParseFailure]:
         """One answer per message, in the same order. Raises ParserUnavailable when no child can be started."""
-        found: list[ParsedMessage | ParseFailure] = []
         with self._lock:
-            for batch in _batches(contents):
-                found.extend(self._parse_batch(batch))
-        return found
+            (answers,) = self.parse_each((contents,))
+        return answers
+
+    def parse_each(self, pieces: Iterable[Sequence[Content] | None]) -> Iterator[list[ParsedMessage | ParseFailure]]:
+        """The answers to each piece, in their order. While a piece is read, the next is on its way already.
+
+        None among the pieces says that the next is not there yet: then what is on its way is finished first. The child
+        is ours until the last answer; what else is asked of this parser meanwhile has another.
+        """
+        line = _Line(self, self._seconds)
+        try:
+            yield from line.answers(pieces)
+        finally:
+            line.end()
 
     def sanitise(self, html: str, allow_remote: bool = False) -> str:
         """HTML that is safe to show; of HTML that cannot be cleaned within the limits, its text."""
         with self._lock:
             seconds = min(self._seconds, _SHOWING_SECONDS)
-            answer, _ = self._alone(frames.Sanitise(html, allow_remote), seconds)
+            answer, _ = self.alone(frames.Sanitise(html, allow_remote), seconds)
         if isinstance(answer, frames.Sanitised):
             return answer.html
         from threadline.providers.mime.sanitise import clean_plain  # noqa: PLC0415  seldom needed, slow to load
@@ -88,44 +103,40 @@ class Parser:
     def extract(self, raw: bytes, part: str) -> bytes | ParseFailure:
         """The decoded content of a part of a whole message. Raises PartNotFound."""
         with self._lock:
-            answer, reason = self._alone(frames.Extract(raw, part), self._seconds)
+            answer, reason = self.alone(frames.Extract(raw, part), self._seconds)
         if not isinstance(answer, frames.Extracted):
             return ParseFailure(reason, attempts=1)
         if answer.content is None:
             raise PartNotFound(part)
         return answer.content
 
-    def _parse_batch(self, batch: Sequence[Content]) -> Iterator[ParsedMessage | ParseFailure]:
-        """All at once; when the child dies, one by one from where its answers end: up to the message it died on."""
-        outcome = self._attempt([_task(content) for content in batch], self._seconds)
-        for content, answer in zip(batch, outcome.answers, strict=False):
-            yield self._message(answer, content, Reason.CRASHED, attempts=1)
-        for content in batch[len(outcome.answers) :]:
-            again, reason = self._alone(_task(content), self._seconds)
-            yield self._message(again, content, reason, attempts=2)
-
-    def _message(
-        self, answer: frames.Answer | None, content: Content, reason: Reason, *, attempts: int
-    ) -> ParsedMessage | ParseFailure:
-        if isinstance(answer, frames.Parsed):
-            return answer.message
-        block = header_block(without_leading_lines(content.raw))
-        header, _ = self._alone(frames.ReadHeader(block, defects.BODY_KILLED), self._seconds)
-        return header.message if isinstance(header, frames.Parsed) else ParseFailure(reason, attempts + 1)
-
-    def _alone(self, task: frames.Task, seconds: float) -> tuple[frames.Answer | None, Reason]:
-        outcome = self._attempt([task], seconds)
+    def alone(self, task: frames.Task, seconds: float) -> tuple[frames.Answer | None, Reason]:
+        """One task by itself: its answer, or None and why there is none."""
+        with self._lock:
+            outcome = self._running().run([task], seconds)
+            if outcome.reason is not None:
+                self._process = None
         return (outcome.answers[0] if outcome.answers else None), outcome.reason or Reason.CRASHED
 
-    def _attempt(self, tasks: Sequence[frames.Task], seconds: float) -> Outcome:
-        if self._process is not None and self._process.handled >= _PROCESS_TASKS:
-            self._end()
-        outcome = self._running().run(tasks, seconds)
-        if outcome.reason is not None:
-            self._process = None
-        return outcome
+    def lend(self) -> Process:
+        """A child for batches, until it is given back."""
+        with self._lock:
+            self._lent, self._process = self._running(), None
+            return self._lent
+
+    def take_back(self, process: Process, *, fit: bool) -> None:
+        """A child that was lent; `fit` for more: it lives, and owes no answers."""
+        with self._lock:
+            wanted = self._lent is process  # we were not closed meanwhile
+            self._lent = None
+            if fit and wanted and self._process is None:
+                self._process = process
+            else:
+                process.kill()
 
     def _running(self) -> Process:
+        if self._process is not None and is_worn(self._process):
+            self._end()
         if self._process is None:
             self._process = Process(self._memory_limit, self._seconds)
         return self._process
@@ -134,6 +145,109 @@ class Parser:
         if self._process is not None:
             self._process.kill()
             self._process = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What goes to the child in one frame; `ends` the piece it is of."""
+
+    contents: Sequence[Content]
+    ends: bool
+
+
+class _Line:
+    """The way of batches through one child after another. The next is always there when one is read."""
+
+    def __init__(self, parser: Parser, seconds: float) -> None:
+        self._parser = parser
+        self._seconds = seconds
+        self._process: Process | None = None
+        self._sent: deque[_Batch] = deque()
+
+    def end(self) -> None:
+        """Give the child back, or end it when answers are left that nobody waits for."""
+        if self._process is not None:
+            self._parser.take_back(self._process, fit=not self._sent)
+            self._process = None
+
+    def answers(self, pieces: Iterable[Sequence[Content] | None]) -> Iterator[list[ParsedMessage | ParseFailure]]:
+        found: list[ParsedMessage | ParseFailure] = []
+        batches = _batches_of(pieces)
+        while self._send_ahead(batches):
+            batch = self._sent[0]
+            found += self._answers_to(batch.contents)
+            if batch.ends:
+                yield found
+                found = []
+
+    def _send_ahead(self, batches: Iterator[_Batch | None]) -> bool:
+        """Whether a batch is on its way, after all was sent that may be and is there."""
+        while len(self._sent) < _ON_THE_WAY and not (self._sent and self._is_worn()):
+            try:
+                batch = next(batches)
+            except StopIteration:
+                break
+            if batch is not None:
+                self._sent.append(batch)
+                self._send(batch)
+            elif self._sent:
+                break
+        return bool(self._sent)
+
+    def _is_worn(self) -> bool:
+        return self._process is not None and is_worn(self._process)
+
+    def _send(self, batch: _Batch) -> None:
+        if not batch.contents:
+            return
+        if self._is_worn():
+            self.end()
+        if self._process is None:
+            self._process = self._parser.lend()
+        self._process.send([_task(content) for content in batch.contents])
+
+    def _answers_to(self, contents: Sequence[Content]) -> Iterator[ParsedMessage | ParseFailure]:
+        """To the first batch on its way. When the child dies, one by one from where its answers end: up to the message
+        it died on. What was on its way behind goes to another child."""
+        if self._process is None or not contents:
+            self._sent.popleft()
+            return
+        outcome = self._process.receive(len(contents), self._seconds)
+        self._sent.popleft()
+        if outcome.reason is not None:
+            self._parser.take_back(self._process, fit=False)
+            self._process = None
+        for content, answer in zip(contents, outcome.answers, strict=False):
+            yield self._message(answer, content, Reason.CRASHED, attempts=1)
+        for content in contents[len(outcome.answers) :]:
+            again, reason = self._parser.alone(_task(content), self._seconds)
+            yield self._message(again, content, reason, attempts=2)
+        if outcome.reason is not None:
+            for batch in self._sent:
+                self._send(batch)
+
+    def _message(
+        self, answer: frames.Answer | None, content: Content, reason: Reason, *, attempts: int
+    ) -> ParsedMessage | ParseFailure:
+        if isinstance(answer, frames.Parsed):
+            return answer.message
+        block = header_block(without_leading_lines(content.raw))
+        header, _ = self._parser.alone(frames.ReadHeader(block, defects.BODY_KILLED), self._seconds)
+        return header.message if isinstance(header, frames.Parsed) else ParseFailure(reason, attempts + 1)
+
+
+def is_worn(process: Process) -> bool:
+    return process.handled >= _PROCESS_TASKS
+
+
+def _batches_of(pieces: Iterable[Sequence[Content] | None]) -> Iterator[_Batch | None]:
+    for piece in pieces:
+        if piece is None:
+            yield None
+            continue
+        batches = list(_batches(piece)) or [[]]
+        yield from (_Batch(contents, ends=False) for contents in batches[:-1])
+        yield _Batch(batches[-1], ends=True)
 
 
 def _task(content: Content) -> frames.Parse:

@@ -1,4 +1,8 @@
-"""One child process and the pipes to it: send a batch, collect its answers until it is done, dies or is out of time."""
+"""One child process and the pipes to it: send batches, collect their answers until it is done, dies or is out of time.
+
+A batch may be sent while the one before it is being answered. One thread does both, so that neither side can wait for
+the other for ever: what a pipe does not take goes out while we wait for answers.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -71,9 +76,11 @@ class Process:
             os.set_blocking(pipe.fileno(), False)
             with contextlib.suppress(OSError):  # an ordinary user's share of pipe memory may be used up
                 fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._writable, self._readable = select.poll(), select.poll()
-        self._writable.register(self._stdin.fileno(), select.POLLOUT)
-        self._readable.register(self._stdout.fileno(), select.POLLIN)
+        self._readable, self._either = select.poll(), select.poll()
+        for poll in (self._readable, self._either):
+            poll.register(self._stdout.fileno(), select.POLLIN)
+        self._either.register(self._stdin.fileno(), select.POLLOUT)
+        self._unsent: deque[memoryview] = deque()
         self.handled = 0
         self.ready = False
 
@@ -83,22 +90,34 @@ class Process:
 
     def run(self, tasks: Sequence[frames.Task], seconds: float) -> Outcome:
         """The answers to all tasks, within `seconds` for all of them together."""
+        self.send(tasks)
+        return self.receive(len(tasks), seconds)
+
+    def send(self, tasks: Sequence[frames.Task]) -> None:
+        """Hand over a batch: its answers come after those to the batches before it. Raises ParserUnavailable."""
         if not self.ready:
             self._wait_until_ready()
+        payload = _encode(tasks)
+        self._unsent += (memoryview(frames.LENGTH.pack(len(payload))), memoryview(payload))
+        with contextlib.suppress(OSError):  # it is dead: whoever asks for the answers is told why
+            self._push()
+
+    def receive(self, count: int, seconds: float) -> Outcome:
+        """The `count` answers to the batch that was sent first, within `seconds` for all of them together."""
         outcome = Outcome()
         deadline = time.monotonic() + seconds
-        payload = _encode(tasks)
         try:
-            self._send(frames.LENGTH.pack(len(payload)), deadline)
-            self._send(payload, deadline)
-            del payload
-            while len(outcome.answers) < len(tasks):
+            while len(outcome.answers) < count:
                 outcome.answers += _answers_of.decode(self._receive(deadline))
         except TimeoutError:
             self.kill()
             outcome.reason = Reason.TIMED_OUT
         except (OSError, EOFError, msgspec.MsgspecError):
             outcome.reason = self._cause_of_death()
+        if len(outcome.answers) > count:  # what nobody asked: it is not to be trusted with the next batch
+            self.kill()
+            del outcome.answers[count:]
+            outcome.reason = Reason.CRASHED
         self.handled += len(outcome.answers)
         return outcome
 
@@ -119,13 +138,16 @@ class Process:
             reason = self._cause_of_death()
             raise ParserUnavailable(f"The process that reads emails did not start ({reason.value}).")
 
-    def _send(self, data: bytes, deadline: float) -> None:
-        left = memoryview(data)
-        while left:
-            try:
-                left = left[os.write(self._stdin.fileno(), left) :]
-            except BlockingIOError:
-                _wait(self._writable, deadline)
+    def _push(self) -> None:
+        """Write what the pipe takes now."""
+        try:
+            while self._unsent:
+                left = self._unsent[0]
+                self._unsent[0] = left[os.write(self._stdin.fileno(), left) :]
+                if not self._unsent[0]:
+                    self._unsent.popleft()
+        except BlockingIOError:
+            return
 
     def _receive(self, deadline: float) -> bytearray:
         head = self._take(frames.LENGTH.size, deadline)
@@ -141,12 +163,19 @@ class Process:
             try:
                 count = os.readv(self._stdout.fileno(), [left])
             except BlockingIOError:
-                _wait(self._readable, deadline)
+                self._wait(deadline)
                 continue
             if not count:
                 raise EOFError
             left = left[count:]
         return taken
+
+    def _wait(self, deadline: float) -> None:
+        """Until there is something to read, or room for what is not sent yet."""
+        poll = self._either if self._unsent else self._readable
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError
+        self._push()
 
     def _cause_of_death(self) -> Reason:
         """Its exit status and what its allocator said. What it wrote is never logged: it may hold mail."""
@@ -163,8 +192,3 @@ class Process:
         if status == frames.OUT_OF_MEMORY or b"memory allocation of" in said or b"MemoryError" in said:
             return Reason.OUT_OF_MEMORY
         return Reason.CRASHED
-
-
-def _wait(poll: select.poll, deadline: float) -> None:
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise TimeoutError

@@ -21,10 +21,21 @@ def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: Non
 
     `meanwhile` is called now and then while we wait for one. What their maker raises is raised here, in its place.
     """
+    for item in as_they_come(items, meanwhile=meanwhile):
+        if item is not None:
+            yield item
+
+
+def as_they_come(items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: None) -> Iterator[T | None]:
+    """The same, with a None before an item that is not there yet: asked again, we wait for it."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
         try:
             coming = thread.submit(next, items, None)
-            while (item := _result(coming, meanwhile)) is not None:
+            while True:
+                if not coming.done():
+                    yield None
+                if (item := _result(coming, meanwhile)) is None:
+                    return
                 coming = thread.submit(next, items, None)
                 yield item
         finally:

@@ -7,6 +7,7 @@ store.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -105,13 +106,22 @@ def _timed(work: Work, answers: Iterator[Content | FetchFailure]) -> Iterator[Co
         yield answer
 
 
-def read_each(work: Work, folder: Folder, generation: str, fetched: Iterator[Fetched]) -> Iterator[Batch]:
-    """Each batch, read by the parser as its pieces come."""
+def read_each(work: Work, folder: Folder, generation: str, fetched: Iterator[Fetched | None]) -> Iterator[Batch]:
+    """Each batch, read by the parser as its pieces come. None among those: the next is not there yet."""
+    read: deque[Fetched] = deque()
+
+    def contents() -> Iterator[list[Content] | None]:
+        for piece in fetched:
+            if piece is not None:
+                read.append(piece)
+            yield None if piece is None else piece.contents
+
     batch = Batch()
-    for piece in fetched:
+    for answers in work.parser.parse_each(contents()):
+        piece = read.popleft()
         for failure in piece.failures:
             _note_failure(batch, failure)
-        _parse(work, folder, generation, piece.contents, batch)
+        _add(work, folder, generation, piece.contents, answers, batch)
         if piece.last:
             batch.error = piece.error
             yield batch
@@ -125,10 +135,15 @@ def _note_failure(batch: Batch, failure: FetchFailure) -> None:
         batch.failures.append(Failure(failure.item, "unreadable_at_server", str(failure.error)))
 
 
-def _parse(work: Work, folder: Folder, generation: str, contents: list[Content], batch: Batch) -> None:
-    if not contents:
-        return
-    for content, parsed in zip(contents, work.parser.parse_many(contents), strict=True):
+def _add(
+    work: Work,
+    folder: Folder,
+    generation: str,
+    contents: Sequence[Content],
+    answers: Sequence[ParsedMessage | ParseFailure],
+    batch: Batch,
+) -> None:
+    for content, parsed in zip(contents, answers, strict=True):
         if isinstance(parsed, ParseFailure):
             raw = content.raw if len(content.raw) <= INLINE_RAW else None
             heading = heading_of(work.parser, content.item, content.raw)
