@@ -69,3 +69,17 @@ def test_rows_that_are_there_already_may_be_left_alone() -> None:
     bulk.insert(EmailAddress, [row])
     bulk.insert(EmailAddress, [row, row | {"key": "ben@posten.example"}], ignore_conflicts=True)
     assert EmailAddress.objects.count() == 2
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 100, 137])
+def test_many_rows_are_all_written(count: int) -> None:
+    """They go in by fifties, and what is left over."""
+    company = accounts.add_company("Acme")
+    with transaction.atomic():
+        bulk.insert(EmailAddress, [{"company_id": company.pk, "key": f"{n}@acme.example"} for n in range(count)])
+        bulk.insert(
+            EmailAddress,
+            [{"company_id": company.pk, "key": f"{n}@acme.example"} for n in range(count + 1)],
+            ignore_conflicts=True,
+        )
+    assert EmailAddress.objects.filter(company=company).count() == count + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -17,6 +18,9 @@ from django.db import connection
 from django.db.models import Model
 
 Row = Mapping[str, Any]
+# Rows of one statement: SQLite's driver lets go of Python's lock for each statement and takes it again, and the threads
+# that fetch and read want it too. Of the widest table these are a thousand values; 32,766 may be given.
+_TOGETHER = 50
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -56,9 +60,13 @@ def insert(model: type[Model], rows: Iterable[Row], *, ignore_conflicts: bool = 
                 for row in prepared:
                     copy.write_row(row)
             return
-        values = ", ".join(["%s"] * len(columns))
+        one = f"({', '.join(['%s'] * len(columns))})"
         unless = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-        cursor.executemany(f"INSERT INTO {into} VALUES ({values}){unless}", prepared)  # noqa: S608  names of ours
+        whole = len(prepared) - len(prepared) % _TOGETHER
+        together = f"INSERT INTO {into} VALUES {', '.join([one] * _TOGETHER)}{unless}"  # noqa: S608  names of ours
+        for start in range(0, whole, _TOGETHER):
+            cursor.execute(together, list(chain.from_iterable(prepared[start : start + _TOGETHER])))
+        cursor.executemany(f"INSERT INTO {into} VALUES {one}{unless}", prepared[whole:])  # noqa: S608
 
 
 def update(model: type[Model], rows: Iterable[Row]) -> None:
