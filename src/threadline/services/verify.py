@@ -21,6 +21,7 @@ from threadline.providers.contract import RemoteFolder, RemoteItem, Session
 from threadline.providers.mime.pool import Parser
 from threadline.services import gaps
 from threadline.services.errors import Conflict
+from threadline.services.refresh.alongside import indexing
 from threadline.services.refresh.ask import NOT_REFRESHABLE
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.folders import list_folders
@@ -99,7 +100,8 @@ def verify(mailbox_id: int, *, opening: Callable[[Mailbox], Session] = open_mail
         )
         stack.callback(work.close)
         list_folders(work, now=now())
-        checks = [_check(work, folder) for folder in work.synced_folders()]
+        with indexing() as work.index:
+            checks = [_check(work, folder) for folder in work.synced_folders()]
         settle(work, now=now())
         check = Check(now(), tuple(checks))
         with lease.storing():

@@ -28,7 +28,7 @@ from threadline.storage.models import Body, Participant, ToIndex
 
 log = structlog.get_logger(__name__)
 
-BATCH = 500
+BATCH = 1_000
 _NOT_A_WORD = re.compile(r"[\W_]+")
 TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human text is longer
 
@@ -36,7 +36,7 @@ _SQLITE = """
 BEGIN IMMEDIATE;
 CREATE VIRTUAL TABLE IF NOT EXISTS body_text USING fts5(
     scope, subject, people, files, body, content='', tokenize="unicode61 remove_diacritics 2");
-INSERT INTO body_text(body_text, rank) VALUES ('hashsize', 4194304);
+INSERT INTO body_text(body_text, rank) VALUES ('hashsize', 16777216);
 CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
 INSERT INTO watermark SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM watermark);
 COMMIT;

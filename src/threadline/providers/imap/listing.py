@@ -18,7 +18,7 @@ from threadline.providers.imap.desk import Asked, Desk, Snapshot
 from threadline.providers.imap.parse import Fetched
 from threadline.providers.imap.signin import refusal
 
-PAGE = 5_000
+PAGE = 20_000
 FLAGS_PAGE = 5_000
 
 

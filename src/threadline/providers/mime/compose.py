@@ -163,7 +163,7 @@ def _digest(text: str, html: str, html_octets: bytes, leaves: list[Node]) -> str
     stripped = html.strip()
     whole = html_octets if len(stripped) == len(html) else stripped.encode("utf-8", "replace")
     for octets in (text.strip().encode("utf-8", "replace"), whole):
-        digest.update(octets.replace(b"\r\n", b"\n") if b"\r" in octets else octets)
+        digest.update(octets.replace(b"\r", b""))  # however lines end; a CR of its own shows nothing
         digest.update(b"\0")
     for leaf in leaves:
         size = decoded_size(leaf.encoded_size, leaf.encoding)

@@ -14,9 +14,11 @@ from django.db import connections
 
 from threadline.storage import search
 
+AT_ONCE = 900  # bodies: for a few, the statements around them would cost more than they do
+
 
 @contextmanager
-def indexing(*, at_least: int) -> Iterator[Callable[[], None]]:
+def indexing() -> Iterator[Callable[[], None]]:
     """Gives a function to be called when something was stored. Leaving waits for the indexing that is under way.
 
     What indexing raised is raised by the next call. What is left over is for whoever ends the refresh.
@@ -29,7 +31,7 @@ def indexing(*, at_least: int) -> Iterator[Callable[[], None]]:
             return
         if running is not None:
             running.result()
-        running = thread.submit(search.catch_up, at_least=at_least)
+        running = thread.submit(search.catch_up, at_least=AT_ONCE)
 
     with ThreadPoolExecutor(1, thread_name_prefix="text-index") as thread:
         try:

@@ -14,15 +14,13 @@ from threadline.clock import now
 from threadline.providers.contract import RemoteFolder, RemoteItem
 from threadline.services import link
 from threadline.services.ledger import Failure, record_failure
-from threadline.services.refresh.ahead import one_ahead
-from threadline.services.refresh.alongside import indexing
+from threadline.services.refresh.ahead import as_they_come, one_ahead
 from threadline.services.refresh.batches import Batch, fetch_each, plan, read_each
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
 from threadline.storage.arrivals import store
 from threadline.storage.models import Folder
 
-INDEXED_AT_ONCE = 400
 # What one email can do to the store by what is in it. Trouble of the store itself (locked, full) is none of these.
 UNSTORABLE = (DataError, IntegrityError, LookupError, TypeError, ValueError)
 
@@ -52,27 +50,26 @@ def load_items(
     work.parser.start()
     fetched = fetch_each(work, folder, remote, generation, batches)
     if len(batches) > 1:  # the server is not idle while a batch is read, nor the parser while one is stored
-        read = one_ahead(read_each(work, folder, generation, one_ahead(fetched)), meanwhile=keep_alive)
+        read = one_ahead(read_each(work, folder, generation, as_they_come(fetched)), meanwhile=keep_alive)
     else:
         read = read_each(work, folder, generation, fetched)
-    with indexing(at_least=INDEXED_AT_ONCE) as catch_up:
-        for number, batch in enumerate(read, start=1):
-            gone += batch.gone
-            last = number == len(batches) and batch.error is None
-            try:
-                with work.storing(folder.name):
-                    _store(work, folder, generation, batch, report)
-                    if last and finally_store is not None:
-                        finally_store(gone)
-            except UNSTORABLE:
-                left = _store_one_by_one(work, folder, generation, batch, report)
-                with work.storing(folder.name):
-                    _store(work, folder, generation, left, report)
-                    if last and finally_store is not None:
-                        finally_store(gone)
-            catch_up()
-            if batch.error is not None:
-                raise batch.error
+    for number, batch in enumerate(read, start=1):
+        gone += batch.gone
+        last = number == len(batches) and batch.error is None
+        try:
+            with work.storing(folder.name):
+                _store(work, folder, generation, batch, report)
+                if last and finally_store is not None:
+                    finally_store(gone)
+        except UNSTORABLE:
+            left = _store_one_by_one(work, folder, generation, batch, report)
+            with work.storing(folder.name):
+                _store(work, folder, generation, left, report)
+                if last and finally_store is not None:
+                    finally_store(gone)
+        work.index()
+        if batch.error is not None:
+            raise batch.error
 
 
 def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> Batch:

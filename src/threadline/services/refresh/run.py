@@ -15,6 +15,7 @@ from threadline.domain.errors import ProviderError, Transient
 from threadline.providers.contract import Session
 from threadline.providers.mime.pool import Parser
 from threadline.services import gaps, health
+from threadline.services.refresh.alongside import indexing
 from threadline.services.refresh.departures import settle
 from threadline.services.refresh.elsewhere import take_marks
 from threadline.services.refresh.folders import list_folders
@@ -126,13 +127,14 @@ def _synchronise(work: Work) -> None:
     list_folders(work, now=now())
     take_marks(work, now=now())
     trouble: ProviderError | None = None
-    for folder in work.synced_folders():
-        try:
-            load_folder(work, folder)
-        except ProviderError as error:
-            if error.cause not in OF_ONE_FOLDER:
-                raise
-            trouble = trouble or error
+    with indexing() as work.index:
+        for folder in work.synced_folders():
+            try:
+                load_folder(work, folder)
+            except ProviderError as error:
+                if error.cause not in OF_ONE_FOLDER:
+                    raise
+                trouble = trouble or error
     settle(work, now=now())
     if trouble is not None:
         raise trouble

@@ -33,6 +33,7 @@ class Work:
     gap: Gap | None
     keeps_progress: bool = True  # the run is a row that pages look at
     watch: Callable[[Report, str], None] | None = None  # told after every step, for a terminal
+    index: Callable[[], None] = lambda: None  # called when something was stored (`alongside.indexing`)
     departed: dict[int, set[str]] = field(default_factory=dict)  # folder id -> remote ids that left its listing
     cursors: dict[int, str] = field(default_factory=dict)  # folder id -> where it stands once `departed` is decided
     remote: dict[int, RemoteFolder] = field(default_factory=dict)  # folder id -> the folder as the server lists it
