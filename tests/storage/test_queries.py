@@ -44,6 +44,17 @@ def test_a_list_deep_down_is_read_in_its_own_order_without_sorting() -> None:
     assert "Sort" not in answer
 
 
+def test_a_refresh_with_nothing_new_walks_through_no_copies() -> None:
+    """What each refresh asks of a folder or a mailbox is answered by an index, however many emails are held."""
+    if connection.vendor == "sqlite":  # PostgreSQL chooses by what it knows of the values
+        here = Copy.objects.filter(folder_id=1, where=Where.HERE.value)
+        assert "folder_id=? AND generation<?" in plan(here.filter(generation__lt="7"))
+        assert "folder_id=? AND generation>?" in plan(here.filter(generation__gt="7"))
+    assert "copy_awaits_text" in plan(Copy.objects.filter(folder_id=1, awaits_text=True))
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    assert "copy_departed" in plan(Copy.objects.filter(mailbox_id=1, where="not_found", where_since__gt=since))
+
+
 def test_a_page_deep_down_in_a_list_is_found_by_the_index_and_not_by_walking_to_it() -> None:
     role, at = Role.INBOX, datetime(2026, 1, 1, tzinfo=UTC)
     mailbox = a_mailbox()

@@ -27,7 +27,7 @@ from threadline.services.refresh.departures import settle
 from threadline.services.refresh.folders import list_folders
 from threadline.services.refresh.items import load_items
 from threadline.services.refresh.load import load_folder
-from threadline.services.refresh.rebind import of_other_generations
+from threadline.services.refresh.rebind import here_by_other_numbers
 from threadline.services.refresh.report import FolderReport, Report
 from threadline.services.refresh.work import Work
 from threadline.services.sessions import open_mailbox
@@ -202,7 +202,7 @@ def _forget_set_aside(work: Work, folder: Folder, gone: Collection[str]) -> None
 
 def _is_left_behind(folder: Folder) -> bool:
     """Whether copies still stand under a numbering that the server has given up."""
-    return Copy.objects.filter(of_other_generations(folder, folder.generation), where=Where.HERE.value).exists()
+    return bool(here_by_other_numbers(folder, folder.generation))
 
 
 def _held(folder: Folder) -> frozenset[str]:

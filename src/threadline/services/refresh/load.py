@@ -21,7 +21,7 @@ from threadline.services.refresh import headings, renumbering
 from threadline.services.refresh.batches import FIRST_COUNT
 from threadline.services.refresh.items import load_items
 from threadline.services.refresh.ledger_again import try_ledger_again
-from threadline.services.refresh.rebind import of_other_generations, rebind
+from threadline.services.refresh.rebind import here_by_other_numbers, rebind
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
 from threadline.storage.among import among_texts
@@ -168,15 +168,16 @@ def _apply_flags(folder: Folder, page: ChangePage) -> int:
 
 def _leave_behind_old_generations(work: Work, folder: Folder) -> None:
     """After a complete listing, copies still under an older generation are candidates for having left."""
-    old = Copy.objects.filter(of_other_generations(folder, folder.generation), where=Where.HERE.value)
-    if old.exists():
-        work.departed.setdefault(folder.pk, set()).update(f"old:{pk}" for pk in old.values_list("pk", flat=True))
+    if old := here_by_other_numbers(folder, folder.generation):
+        work.departed.setdefault(folder.pk, set()).update(f"old:{pk}" for pk in old)
 
 
 def _leave_behind_announced(work: Work, folder: Folder) -> None:
     """What was announced, and neither came nor was set aside by a listing that ended, has left meanwhile."""
-    left = Copy.objects.filter(folder=folder, awaits_text=True, where=Where.HERE.value)
-    ids = set(left.filter(generation=folder.generation).values_list("remote_id", flat=True))
+    announced = Copy.objects.filter(folder=folder, awaits_text=True)  # by an index that is nearly always empty
+    here = (folder.generation, Where.HERE.value)
+    found = announced.values_list("remote_id", "generation", "where")
+    ids = {remote_id for remote_id, generation, where in found if (generation, where) == here}
     if ids:
         ids.difference_update(
             LedgerEntry.objects.filter(folder=folder, generation=folder.generation).values_list("remote_id", flat=True)

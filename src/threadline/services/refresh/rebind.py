@@ -35,15 +35,21 @@ def rebind(
     return fresh
 
 
-def of_other_generations(folder: Folder, generation: str) -> Q:
-    """Copies of a folder under another numbering: two ranges, which an index answers as "not this one" it does not."""
-    return Q(folder=folder) & (Q(generation__lt=generation) | Q(generation__gt=generation))
+def here_by_other_numbers(folder: Folder, generation: str) -> list[int]:
+    """Ids of the copies of a folder under another numbering that are held as there.
+
+    Two questions: each is a range that an index leads to. As one, every copy of the folder is looked at.
+    """
+    here = Copy.objects.filter(folder=folder, where=Where.HERE.value)
+    ranges = (here.filter(generation__lt=generation), here.filter(generation__gt=generation))
+    return [pk for one in ranges for pk in one.values_list("pk", flat=True)]
 
 
 def _left_behind(folder: Folder, generation: str) -> QuerySet[Copy]:
     gone = Folder.objects.filter(mailbox_id=folder.mailbox_id, missing_since__isnull=False).values_list("pk", flat=True)
     vanished = Q(folder_id__in=list(gone))
-    return Copy.objects.filter(vanished | of_other_generations(folder, generation), where=Where.HERE.value)
+    other = Q(folder=folder) & (Q(generation__lt=generation) | Q(generation__gt=generation))
+    return Copy.objects.filter(vanished | other, where=Where.HERE.value)
 
 
 def _rebind_chunk(

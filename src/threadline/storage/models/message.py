@@ -137,7 +137,10 @@ class Copy(models.Model):
         indexes: ClassVar = [
             # With the body: a search looks at every line of the list, and at the copy itself only where it found it.
             models.Index(fields=["folder", "where", "-decided_at", "-id", "body"], name="copy_list"),
-            models.Index(fields=["message"], name="copy_of_message"),
+            # Those of which something was to be said: they left, and when.
+            models.Index(
+                fields=["mailbox", "where_since"], condition=models.Q(where_since__isnull=False), name="copy_departed"
+            ),
             models.Index(fields=["folder"], condition=models.Q(awaits_text=True), name="copy_awaits_text"),
         ]
 
