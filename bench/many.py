@@ -13,7 +13,7 @@ from tests.servers.postgres import PostgresServer
 
 from bench.measure import Figure
 from bench.scale import Scale, Stored
-from bench.server import OUT
+from bench.server import OUT, POSTGRES
 
 
 def stored(scale: Scale) -> Iterator[Figure]:
@@ -25,7 +25,7 @@ def stored_on_postgres(scale: Scale) -> Iterator[Figure]:
     """The same on both databases, at a size for both, and how many times as long the one takes as the other."""
     scene = f"PostgreSQL beside SQLite, with {scale.stored_on_postgres.emails:,} emails"
     embedded = {_plain(figure.name): figure for figure in _run(scale.stored_on_postgres, "")}
-    with PostgresServer() as server:
+    with PostgresServer(POSTGRES) as server:
         for figure in _run(scale.stored_on_postgres, server.create_database()):
             yield Figure(scene, figure.name, figure.unit, figure.values)
             ratio = figure.median / embedded[_plain(figure.name)].median

@@ -9,10 +9,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from bench.generator import correspondent
 from bench.server import OUT, PASSWORD, Mailbox, Server
@@ -31,12 +33,14 @@ class Installation:
 
     folder: Path
     address: str
+    database: str = ""  # DATABASE_URL; "" for the embedded store
 
     @property
     def environment(self) -> dict[str, str]:
         left = ("THREADLINE_", "DATABASE_", "PYTHONDONTWRITEBYTECODE")  # an installed program is compiled once
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
-        return kept | {"THREADLINE_DATA_DIR": str(self.folder), "THREADLINE_ALLOW_HOSTS": "127.0.0.1"}
+        given = {"DATABASE_URL": self.database} if self.database else {}
+        return kept | given | {"THREADLINE_DATA_DIR": str(self.folder), "THREADLINE_ALLOW_HOSTS": "127.0.0.1"}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "threadline.cli", *arguments]
@@ -77,11 +81,19 @@ class Installation:
         held = sum(folder["held"] for folder in check["folders"])
         if not check["complete"] or (count is not None and held != count):
             raise RunDoesNotCount(f"not complete: {check}")
-        with sqlite3.connect(self.folder / "search.sqlite3") as index:
-            found = index.execute("SELECT count(*) FROM body_text WHERE body_text MATCH ?", [f'"{word}"']).fetchone()
-        index.close()
-        if found != (1,):
-            raise RunDoesNotCount(f"the search for {word} found {found[0]} mails")
+        found = self._found(word)
+        if found != 1:
+            raise RunDoesNotCount(f"the search for {word} found {found} mails")
+
+    def _found(self, word: str) -> int:
+        """How many mails the text index has under this word."""
+        if self.database:
+            with psycopg.connect(self.database) as store:
+                asked = "SELECT count(*) FROM search_body WHERE document @@ plainto_tsquery('simple', %s)"
+                return int((store.execute(asked, [word]).fetchone() or (0,))[0])
+        with closing(sqlite3.connect(self.folder / "search.sqlite3")) as index:
+            asked = "SELECT count(*) FROM body_text WHERE body_text MATCH ?"
+            return int(index.execute(asked, [f'"{word}"']).fetchone()[0])
 
     @contextmanager
     def copied(self) -> Iterator[Installation]:
@@ -97,11 +109,13 @@ class Installation:
 
 
 @contextmanager
-def installed(server: Server, mailbox: Mailbox, *, people: int, port: int | None = None) -> Iterator[Installation]:
+def installed(
+    server: Server, mailbox: Mailbox, *, people: int, port: int | None = None, database: str = ""
+) -> Iterator[Installation]:
     """An installation with a company, a connected mailbox without any mail yet, and this many people."""
     folder = OUT / f"installation-{mailbox.name}-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
-    installation = Installation(folder, server.user(mailbox))
+    installation = Installation(folder, server.user(mailbox), database)
     folder.mkdir(parents=True)
     try:
         password = folder / "password"
@@ -111,28 +125,51 @@ def installed(server: Server, mailbox: Mailbox, *, people: int, port: int | None
         where = ("--imap-host", "127.0.0.1", "--imap-port", str(port or server.port), "--imap-security", "none")
         user = ("--user", installation.address, "--password-file", str(password))
         installation.run("mailbox", "add", installation.address, *where, *user)
-        add_people(folder / "threadline.sqlite3", people)
+        if database:
+            add_people_to_postgres(database, people)
+        else:
+            add_people(folder / "threadline.sqlite3", people)
         yield installation
     finally:
         shutil.rmtree(folder)
 
 
+_PEOPLE = {
+    "storage_person": ("id", "company_id", "kind", "name", "created_at"),
+    "storage_emailaddress": ("id", "company_id", "key"),
+    "storage_personaddress": ("person_id", "address_id", "as_written", '"primary"'),
+}
+
+
+def _people(company: int, count: int) -> Iterator[tuple[str, Iterator[tuple[object, ...]]]]:
+    """The rows of each table. Every second correspondent of the generated mail is a person, with a primary address."""
+    people = [(number, *correspondent(number * 2)) for number in range(1, count + 1)]
+    yield "storage_person", ((number, company, "candidate", name, CREATED) for number, name, _ in people)
+    yield "storage_emailaddress", ((number, company, address) for number, _, address in people)
+    yield "storage_personaddress", ((number, number, address, True) for number, _, address in people)
+
+
 def add_people(store: Path, count: int) -> None:
-    """Every second correspondent of the generated mail is a person here, with a primary address."""
-    with sqlite3.connect(store) as database:
-        (company,) = database.execute("SELECT id FROM storage_company").fetchone()
-        people = [(number, *correspondent(number * 2)) for number in range(1, count + 1)]
-        database.executemany(
-            "INSERT INTO storage_person (id, company_id, kind, name, created_at) VALUES (?, ?, 'candidate', ?, ?)",
-            ((number, company, name, CREATED) for number, name, _ in people),
-        )
-        database.executemany(
-            "INSERT INTO storage_emailaddress (id, company_id, key) VALUES (?, ?, ?)",
-            ((number, company, address) for number, _, address in people),
-        )
-        database.executemany(
-            'INSERT INTO storage_personaddress (person_id, address_id, as_written, "primary") VALUES (?, ?, ?, 1)',
-            ((number, number, address) for number, _, address in people),
-        )
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
+    """So many people into an embedded store."""
+    with closing(sqlite3.connect(store)) as database:
+        with database:
+            (company,) = database.execute("SELECT id FROM storage_company").fetchone()
+            for table, rows in _people(company, count):
+                columns = _PEOPLE[table]
+                into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+                database.executemany(into, rows)
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def add_people_to_postgres(url: str, count: int) -> None:
+    """So many people into a PostgreSQL store."""
+    with psycopg.connect(url) as database:
+        (company,) = database.execute("SELECT id FROM storage_company").fetchone() or (0,)
+        for table, rows in _people(company, count):
+            with database.cursor().copy(f"COPY {table} ({', '.join(_PEOPLE[table])}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+            if "id" in _PEOPLE[table]:
+                database.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {count})")
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute("VACUUM ANALYZE")

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 from tests.faults.proxy import FaultProxy
+from tests.servers.postgres import PostgresServer
 
 from bench import fleet, many, peers
 from bench.completeness import completeness
@@ -16,7 +17,7 @@ from bench.measure import Figure, interleave, peak_memory, ratios
 from bench.peers import Mbsync
 from bench.product import Installation, RunDoesNotCount, installed
 from bench.scale import Scale
-from bench.server import Mailbox, serving
+from bench.server import POSTGRES, Mailbox, serving
 
 LINK_BYTES = 100_000_000 / 8  # a second, at 100 Mbit/s
 LINK_ONE_WAY = 0.010
@@ -60,6 +61,20 @@ def _refresh(installation: Installation) -> float:
     began = time.perf_counter()
     installation.refresh()
     return time.perf_counter() - began
+
+
+def first_load_on_postgres(scale: Scale) -> Iterator[Figure]:
+    """A first load into PostgreSQL beside one into the embedded store."""
+    scene, taken = f"First load of {scale.load.count:,} emails into PostgreSQL", {}
+    with serving(scale.load) as server, PostgresServer(POSTGRES) as postgres:
+        for name in ("SQLite", "PostgreSQL"):
+            database = postgres.create_database() if name == "PostgreSQL" else ""
+            with installed(server, scale.load, people=scale.people, database=database) as product:
+                taken[name] = _refresh(product)
+                product.expect_whole(scale.load.last_word, scale.load.count)
+            yield Figure(scene, name, "s", (taken[name],))
+    ratio = taken["PostgreSQL"] / taken["SQLite"]
+    yield Figure(scene, "PostgreSQL / SQLite", "×", (ratio,), "at most 1.5")
 
 
 def over_a_link(scale: Scale) -> Iterator[Figure]:
@@ -176,6 +191,7 @@ SCENES = (
     refresh,
     memory,
     many.stored,
+    first_load_on_postgres,
     many.stored_on_postgres,
     fleet.fleet,
     completeness,

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
@@ -40,7 +41,9 @@ class PostgresServer:
 
     USER = "threadline"
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` take the place of those for tests, which wait for no disk."""
+        self._settings = _SETTINGS | dict(settings or {})
         self._programs = find_programs()
         self._open = contextlib.ExitStack()
         self._made = 0
@@ -57,7 +60,7 @@ class PostgresServer:
                 ],
                 cwd=self.folder,
             )
-            options = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+            options = [f"-c{name}={value}" for name, value in self._settings.items()]
             self._daemon = Daemon(
                 [self._programs / "postgres", "-D", self._data, "-k", self.folder, *options],
                 self.folder,
