@@ -35,14 +35,14 @@ MORE_SAMPLED = 10
 EACH_PHASE = 15
 MOST = 3 * MOMENTS
 _UNDER_WAY = "under way"
-AWAY = {"latency": 0.01, "rate": 5e6}
+AWAY = {"latency": 0.01, "rate": 2e7}
 SLOW = {"latency": 0.01, "rate": 1e5}
 SAMPLED_SLOW = 2
 
 
 def test_a_first_refresh_can_be_killed_at_any_moment(installation: Installation, dovecot: Dovecot) -> None:
     dovecot.add_user(ALICE, PASSWORD)
-    dovecot.deliver_many(ALICE, [*letters(range(80)), *letters(range(200, 215), sent=True)])
+    dovecot.deliver_many(ALICE, [*letters(range(240)), *letters(range(400, 430), sent=True)])
     with FaultProxy(dovecot.port) as way:
         installation.set_up(way.port)
         sweep(installation, dovecot, way)
@@ -54,7 +54,7 @@ def test_a_later_refresh_can_be_killed_at_any_moment(installation: Installation,
     with FaultProxy(dovecot.port) as way:
         installation.set_up(way.port)
         installation.ok("mailbox", "refresh", ALICE)
-        dovecot.deliver_many(ALICE, [*letters(range(1000, 1075)), *letters(range(2000, 2015), sent=True)])
+        dovecot.deliver_many(ALICE, [*letters(range(1000, 1240)), *letters(range(2000, 2030), sent=True)])
         for number in range(0, 10, 2):
             dovecot.expunge(ALICE, f"m{number}@posten.example")
             dovecot.move(ALICE, f"m{number + 1}@posten.example", "INBOX", "Clients/Acme")
