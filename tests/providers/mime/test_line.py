@@ -116,7 +116,7 @@ def test_a_line_that_is_left_ends_its_child() -> None:
         next(line)
         child = parser.child_pid
         assert child is not None
-        line.close()  # type: ignore[attr-defined]
+        line.close()
         assert not Path(f"/proc/{child}").exists()
         assert subjects(parser.parse_many([mail("later")])) == ["later"]
 

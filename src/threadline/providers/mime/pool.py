@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from threadline.domain.messages import ParsedMessage
 from threadline.providers.contract import Content
@@ -31,6 +32,9 @@ class ParseFailure:
 
     reason: Reason
     attempts: int
+
+
+Answers: TypeAlias = list[ParsedMessage | ParseFailure]
 
 
 class PartNotFound(LookupError):
@@ -71,13 +75,13 @@ class Parser:
         process = self._lent or self._process
         return process.pid if process and process.ready else None
 
-    def parse_many(self, contents: Sequence[Content]) -> list[ParsedMessage | ParseFailure]:
+    def parse_many(self, contents: Sequence[Content]) -> Answers:
         """One answer per message, in the same order. Raises ParserUnavailable when no child can be started."""
         with self._lock:
             (answers,) = self.parse_each((contents,))
         return answers
 
-    def parse_each(self, pieces: Iterable[Sequence[Content] | None]) -> Iterator[list[ParsedMessage | ParseFailure]]:
+    def parse_each(self, pieces: Iterable[Sequence[Content] | None]) -> Generator[Answers, None, None]:
         """The answers to each piece, in their order. While a piece is read, the next is on its way already.
 
         None among the pieces says that the next is not there yet: then what is on its way is finished first. The child
@@ -170,8 +174,8 @@ class _Line:
             self._parser.take_back(self._process, fit=not self._sent)
             self._process = None
 
-    def answers(self, pieces: Iterable[Sequence[Content] | None]) -> Iterator[list[ParsedMessage | ParseFailure]]:
-        found: list[ParsedMessage | ParseFailure] = []
+    def answers(self, pieces: Iterable[Sequence[Content] | None]) -> Iterator[Answers]:
+        found: Answers = []
         batches = _batches_of(pieces)
         while self._send_ahead(batches):
             batch = self._sent[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import TypeVar
 
 from django.db import connections
@@ -21,12 +22,13 @@ def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: Non
 
     `meanwhile` is called now and then while we wait for one. What their maker raises is raised here, in its place.
     """
-    for item in as_they_come(items, meanwhile=meanwhile):
-        if item is not None:
-            yield item
+    with closing(as_they_come(items, meanwhile=meanwhile)) as coming:
+        yield from (item for item in coming if item is not None)
 
 
-def as_they_come(items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: None) -> Iterator[T | None]:
+def as_they_come(
+    items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: None
+) -> Generator[T | None, None, None]:
     """The same, with a None before an item that is not there yet: asked again, we wait for it."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
         try:

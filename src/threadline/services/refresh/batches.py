@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from threadline.clock import now
@@ -117,15 +118,16 @@ def read_each(work: Work, folder: Folder, generation: str, fetched: Iterator[Fet
             yield None if piece is None else piece.contents
 
     batch = Batch()
-    for answers in work.parser.parse_each(contents()):
-        piece = read.popleft()
-        for failure in piece.failures:
-            _note_failure(batch, failure)
-        _add(work, folder, generation, piece.contents, answers, batch)
-        if piece.last:
-            batch.error = piece.error
-            yield batch
-            batch = Batch()
+    with closing(work.parser.parse_each(contents())) as parsed:
+        for answers in parsed:
+            piece = read.popleft()
+            for failure in piece.failures:
+                _note_failure(batch, failure)
+            _add(work, folder, generation, piece.contents, answers, batch)
+            if piece.last:
+                batch.error = piece.error
+                yield batch
+                batch = Batch()
 
 
 def _note_failure(batch: Batch, failure: FetchFailure) -> None:
