@@ -17,7 +17,7 @@ T = TypeVar("T")
 LOOK_UP_SECONDS = 1.0
 
 
-def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: None) -> Iterator[T]:
+def one_ahead(items: Iterator[T], *, meanwhile: Callable[[], None] = lambda: None) -> Generator[T, None, None]:
     """The items, each made in a thread while the one before it is used.
 
     `meanwhile` is called now and then while we wait for one. What their maker raises is raised here, in its place.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -107,7 +107,9 @@ def _timed(work: Work, answers: Iterator[Content | FetchFailure]) -> Iterator[Co
         yield answer
 
 
-def read_each(work: Work, folder: Folder, generation: str, fetched: Iterator[Fetched | None]) -> Iterator[Batch]:
+def read_each(
+    work: Work, folder: Folder, generation: str, fetched: Iterator[Fetched | None]
+) -> Generator[Batch, None, None]:
     """Each batch, read by the parser as its pieces come. None among those: the next is not there yet."""
     read: deque[Fetched] = deque()
 

@@ -9,6 +9,7 @@ that ends anywhere is followed by one that loads what did not come.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import structlog
 
@@ -75,11 +76,12 @@ def _announce(work: Work, folder: Folder, remote: RemoteFolder, generation: str,
         report.total = page.total if page.total is not None else report.total
         chunks = (page.new[start : start + CHUNK] for start in range(0, len(page.new), CHUNK))
         read = _read(work, folder, remote, generation, chunks)
-        for found in one_ahead(read, meanwhile=lambda: work.keep_alive(folder.name)):
-            with work.storing(folder.name):
-                stored = arrivals.announce(work.company.pk, folder, found, now=now(), gap=work.gap)
-                report.announced += stored.copies
-                report.linked += link.link_messages(work.company, stored.touched_messages, now=now())
+        with closing(one_ahead(read, meanwhile=lambda: work.keep_alive(folder.name))) as coming:
+            for found in coming:
+                with work.storing(folder.name):
+                    stored = arrivals.announce(work.company.pk, folder, found, now=now(), gap=work.gap)
+                    report.announced += stored.copies
+                    report.linked += link.link_messages(work.company, stored.touched_messages, now=now())
 
 
 def _known(folder: Folder, generation: str) -> frozenset[str]:

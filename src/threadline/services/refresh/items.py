@@ -6,6 +6,7 @@ What one email can do to the store, by what is in it, ends with that email in th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import structlog
 from django.db import DataError, IntegrityError
@@ -53,23 +54,24 @@ def load_items(
         read = one_ahead(read_each(work, folder, generation, as_they_come(fetched)), meanwhile=keep_alive)
     else:
         read = read_each(work, folder, generation, fetched)
-    for number, batch in enumerate(read, start=1):
-        gone += batch.gone
-        last = number == len(batches) and batch.error is None
-        try:
-            with work.storing(folder.name):
-                _store(work, folder, generation, batch, report)
-                if last and finally_store is not None:
-                    finally_store(gone)
-        except UNSTORABLE:
-            left = _store_one_by_one(work, folder, generation, batch, report)
-            with work.storing(folder.name):
-                _store(work, folder, generation, left, report)
-                if last and finally_store is not None:
-                    finally_store(gone)
-        work.index()
-        if batch.error is not None:
-            raise batch.error
+    with closing(read):  # when we end early, what it holds is given back now
+        for number, batch in enumerate(read, start=1):
+            gone += batch.gone
+            last = number == len(batches) and batch.error is None
+            try:
+                with work.storing(folder.name):
+                    _store(work, folder, generation, batch, report)
+                    if last and finally_store is not None:
+                        finally_store(gone)
+            except UNSTORABLE:
+                left = _store_one_by_one(work, folder, generation, batch, report)
+                with work.storing(folder.name):
+                    _store(work, folder, generation, left, report)
+                    if last and finally_store is not None:
+                        finally_store(gone)
+            work.index()
+            if batch.error is not None:
+                raise batch.error
 
 
 def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> Batch:
