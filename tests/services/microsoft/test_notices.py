@@ -90,6 +90,15 @@ def test_a_thousand_notices_are_one_refresh(mailbox: Mailbox) -> None:
     assert notices.bring_forward(now()) == 0
 
 
+def test_the_first_notice_is_noted_although_a_new_subscription_hints_by_itself(mailbox: Mailbox) -> None:
+    made, told = now() - timedelta(seconds=1), now()
+    Subscription.objects.update(hinted_at=made, told_at=None)
+    notices.take([notice()], told)
+    assert (row().hinted_at, row().told_at) == (made, told)
+    notices.take([notice()], told + timedelta(seconds=1))
+    assert row().told_at == told, "a flood of notices is not a flood of writing"
+
+
 @pytest.mark.invariant("I7")
 def test_a_stream_of_notices_makes_no_more_than_one_refresh_in_a_quarter_of_a_minute(
     mailbox: Mailbox, clock: MovedClock

@@ -146,7 +146,8 @@ def _act(row: Subscription, event: str, moment: datetime) -> None:
         mine.update(told_at=moment)
         mine.filter(due_at__gt=soonest, failures=0).update(due_at=soonest)
     else:
-        mine.filter(hinted_at=None).update(hinted_at=moment, told_at=moment)
+        if not mine.filter(hinted_at=None).update(hinted_at=moment, told_at=moment):
+            mine.filter(told_at=None).update(told_at=moment)  # a subscription that has just been made hints by itself
     if event == MISSED and (row.missed_at is None or moment - row.missed_at >= CHECKED_AGAIN):
         mine.update(missed_at=moment)
         Mailbox.objects.filter(pk=row.mailbox_id, verification_requested_at=None, state=State.CONNECTED.value).update(
