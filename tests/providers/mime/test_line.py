@@ -3,9 +3,6 @@ child, every piece has its own answers, in order."""
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +18,7 @@ from threadline.providers.mime.parse import parse
 from threadline.providers.mime.pool import Parser
 from threadline.providers.mime.process import Process, Reason
 
-from .test_pool import MEGABYTE, SLOW, around, mail, subjects
+from .test_pool import MEGABYTE, SLOW, around, killing, mail, subjects
 
 PARSER = Parser()
 
@@ -81,23 +78,9 @@ def test_a_message_that_kills_its_reader_costs_the_pieces_behind_it_nothing() ->
 def test_a_child_killed_again_and_again_loses_nothing() -> None:
     body = b"\r\n" + b"some text\r\n" * 3000
     pieces = [[mail(f"p{piece}m{number}", body) for number in range(60)] for piece in range(40)]
-    kills = 0
-    with Parser() as parser:
-        over = threading.Event()
-
-        def kill_now_and_then() -> None:
-            nonlocal kills
-            while not over.wait(0.04) and kills < 4:
-                if (pid := parser.child_pid) is not None:
-                    os.kill(pid, signal.SIGKILL)
-                    kills += 1
-
-        killer = threading.Thread(target=kill_now_and_then)
-        killer.start()
+    with Parser() as parser, killing(parser, every=0.04, times=4) as killed:
         answers = [subjects(found) for found in parser.parse_each(pieces)]
-        over.set()
-        killer.join()
-    assert kills
+    assert killed
     assert answers == names(pieces)
 
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,26 +98,34 @@ def test_a_child_killed_between_two_batches_is_replaced() -> None:
         assert parser.child_pid != killed
 
 
+@contextmanager
+def killing(parser: Parser, *, every: float, times: int) -> Iterator[list[int]]:
+    """SIGKILL to the parser's child now and then, while something is read; the children that were killed."""
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill_now_and_then() -> None:
+        while not over.wait(every) and len(killed) < times:
+            if (pid := parser.child_pid) is not None:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        killer.join()
+
+
 def test_a_child_killed_within_batches_loses_nothing() -> None:
     contents = [mail(f"m{number}", b"\r\n" + b"some text\r\n" * 3000) for number in range(600)]
-    kills = 0
     with Parser() as parser:
         parser.parse_many(contents[:1])
-        done = threading.Event()
-
-        def kill_now_and_then() -> None:
-            nonlocal kills
-            while not done.wait(0.05) and kills < 3:
-                if (pid := parser.child_pid) is not None:
-                    os.kill(pid, signal.SIGKILL)
-                    kills += 1
-
-        killer = threading.Thread(target=kill_now_and_then)
-        killer.start()
-        answers = [answer for _ in range(4) for answer in parser.parse_many(contents)]
-        done.set()
-        killer.join()
-    assert kills
+        with killing(parser, every=0.05, times=3) as killed:
+            answers = [answer for _ in range(4) for answer in parser.parse_many(contents)]
+    assert killed
     # Killed twice on one message, it is given up with its header: never lost, never out of order.
     assert subjects(answers) == [f"m{number}" for number in range(600)] * 4
 
