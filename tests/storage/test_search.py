@@ -68,3 +68,23 @@ def test_a_few_wait_until_there_are_more() -> None:
     assert search.behind() == 1
     assert search.catch_up() == 1
     assert found(body.message.company, "Montag") == {body.pk}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "École",
+        "e\u0301cole",  # as some keyboards write it: a letter and its accent
+        "\u1cf2",  # a letter for Python, none for SQLite
+        "ecole\u19b0polytechnique",  # which is why these are two words for it
+        "École \u19b0",
+        "𞤢𞤣𞤤𞤢𞤥",  # of a script younger than SQLite's tables
+    ],
+)
+def test_words_are_what_the_index_takes_for_words(words: str) -> None:
+    search.rebuild()
+    acme = accounts.add_company("Acme")
+    body = email(acme, f"École polytechnique, {words} 𞤢𞤣𞤤𞤢𞤥")
+    search.catch_up()
+    query = search.matching(acme.pk, words)
+    assert query is None or found(acme, words) == {body.pk}
