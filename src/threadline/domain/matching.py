@@ -42,12 +42,9 @@ def message_key(
     """
     parts = ["id", message_id] if message_id else ["no id", *_content(subject, to, text)]
     parts += ["from", *_keys(sender), "date", _seconds(date)]
-    digest = hashlib.blake2b(digest_size=KEY_BYTES, person=b"message key 1")
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.digest()
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    whole = b"".join([len(raw).to_bytes(8, "big") + raw for raw in encoded])
+    return hashlib.blake2b(whole, digest_size=KEY_BYTES, person=b"message key 1").digest()
 
 
 def key_of(message: ParsedMessage) -> bytes:
@@ -76,7 +73,7 @@ def _first_words(text: str) -> str:
     """What the sender wrote himself, on one line: at least a few more characters than a snippet has, if there are."""
     lines: list[str] = []
     length = 0
-    for line in _own_lines(text if text.isascii() else _INVISIBLE.sub("", text)):
+    for line in _own_lines(text):
         lines.append(" ".join(line.split()))
         length += len(lines[-1]) + 1
         if length > _SNIPPET + 1:
@@ -85,7 +82,8 @@ def _first_words(text: str) -> str:
 
 
 def _own_lines(text: str) -> Iterator[str]:
-    for line in map(str.strip, text.splitlines()):
+    for written in text.splitlines():
+        line = (written if written.isascii() else _INVISIBLE.sub("", written)).strip()
         if line[:1] in _MAY_END and (line == "--" or _ATTRIBUTION.match(line)):
             return
         if line and not line.startswith(">"):

@@ -15,18 +15,18 @@ gc.disable()  # until everything is loaded: nothing of it is garbage, and lookin
 import os
 import resource
 import sys
+from collections.abc import Generator, Sequence
 from typing import BinaryIO
 
 import msgspec
 
-from threadline.domain.messages import ParsedMessage
 from threadline.providers.contract import Content, RemoteItem
 from threadline.providers.mime import frames
 from threadline.providers.mime.extract import extract_part
-from threadline.providers.mime.parse import headers_only, parse
+from threadline.providers.mime.parse import headers_only, parse_in_steps
 from threadline.providers.mime.sanitise import clean_html
 
-_TOGETHER = 16  # answers: each frame wakes the other side
+_TOGETHER = 64  # messages that are read in step, and their answers: each frame wakes the other side
 
 
 def main(memory: int, seconds: int) -> None:
@@ -44,21 +44,44 @@ def main(memory: int, seconds: int) -> None:
         del frame
         _limit_cpu(seconds)
         for start in range(0, len(tasks), _TOGETHER):
-            _write(target, encode(list(map(_answer, tasks[start : start + _TOGETHER]))))
+            _write(target, encode(_answers(tasks[start : start + _TOGETHER])))
 
 
-def _answer(task: frames.Task) -> frames.Answer:
+def _answers(tasks: Sequence[frames.Task]) -> list[frames.Answer]:
+    """The answers to these tasks, each worked at up to its next pause before it goes on with the first.
+
+    Then one piece of code after another is in the processor's caches, instead of all of them at once: a tenth of the
+    time of reading.
+    """
+    answers: dict[int, frames.Answer] = {}
+    waiting = {place: _steps(task) for place, task in enumerate(tasks)}
+    while waiting:
+        for place, steps in list(waiting.items()):
+            if (answer := _answer(steps)) is not None:
+                answers[place] = answer
+                del waiting[place]
+    return [answers[place] for place in range(len(tasks))]
+
+
+def _answer(steps: Generator[None, None, frames.Answer]) -> frames.Answer | None:
+    """The answer, if the next step is the last."""
     try:
-        return _do(task)
+        next(steps)
+    except StopIteration as end:
+        answer: frames.Answer = end.value
+        return answer
     except MemoryError:
         os._exit(frames.OUT_OF_MEMORY)
     except Exception as error:  # noqa: BLE001  whatever it is, it concerns this message and no other
         return frames.Failed(type(error).__name__)
+    return None
 
 
-def _do(task: frames.Task) -> frames.Answer:
+def _steps(task: frames.Task) -> Generator[None, None, frames.Answer]:
     if isinstance(task, frames.Parse):
-        return frames.Parsed(_parsed(task))
+        item = RemoteItem(remote_id="", size=task.size, received_at=None)
+        content = Content(item, task.raw, task.whole, task.parts, task.structure)
+        return frames.Parsed((yield from parse_in_steps(content)))
     if isinstance(task, frames.ReadHeader):
         return frames.Parsed(headers_only(task.block, task.defect))
     if isinstance(task, frames.Sanitise):
@@ -67,11 +90,6 @@ def _do(task: frames.Task) -> frames.Answer:
         return frames.Extracted(extract_part(task.raw, task.part))
     except KeyError:
         return frames.Extracted(None)
-
-
-def _parsed(task: frames.Parse) -> ParsedMessage:
-    item = RemoteItem(remote_id="", size=task.size, received_at=None)
-    return parse(Content(item, task.raw, task.whole, task.parts, task.structure))
 
 
 def _limit(memory: int) -> None:

@@ -21,6 +21,7 @@ from threadline.providers.mime.texts import decoded_size, tidy
 
 _CID = re.compile(r"""[cC][iI][dD]:([^"'>\s)]{1,998})""")
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+_VISIBLE = frozenset(range(0x21, 0x7F))  # ASCII
 # The machine's half of a report; the returned message after it is an attachment.
 _REPORTS = frozenset({"message/delivery-status", "message/disposition-notification", "message/global-delivery-status"})
 
@@ -160,12 +161,18 @@ def _kind(head: Head, leaves: list[Node]) -> MessageKind:
 def _digest(text: str, html: str, html_octets: bytes, leaves: list[Node]) -> str:
     """Of what a reader sees. Sizes are those estimated from the encoded form: the same however it was fetched."""
     digest = hashlib.sha256()
-    stripped = html.strip()
-    whole = html_octets if len(stripped) == len(html) else stripped.encode("utf-8", "replace")
-    for octets in (text.strip().encode("utf-8", "replace"), whole):
-        digest.update(octets.replace(b"\r", b""))  # however lines end; a CR of its own shows nothing
+    for shown, octets in ((text, text.encode("utf-8", "replace")), (html, html_octets)):
+        digest.update(_stripped(shown, octets).replace(b"\r", b""))  # however lines end; a CR of its own shows nothing
         digest.update(b"\0")
     for leaf in leaves:
         size = decoded_size(leaf.encoded_size, leaf.encoding)
         digest.update(f"{leaf.name}\0{leaf.content_type}\0{size}\0".encode("utf-8", "replace"))
     return digest.hexdigest()[:32]
+
+
+def _stripped(text: str, octets: bytes) -> bytes:
+    """The text's octets without the white space around it; most of that is ASCII, and is found in the octets."""
+    core = octets.strip()
+    if core and not (core[0] in _VISIBLE and core[-1] in _VISIBLE):
+        return text.strip().encode("utf-8", "replace")
+    return core

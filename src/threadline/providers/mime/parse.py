@@ -6,6 +6,8 @@ separately for the header and for the body.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from threadline.domain.messages import ParsedMessage
 from threadline.providers.contract import Content
 from threadline.providers.mime import defects, first, large, second
@@ -16,12 +18,26 @@ from threadline.providers.mime.model import Body, Head, Node
 
 def parse(content: Content) -> ParsedMessage:
     """A fetched message, whole or in parts."""
+    steps = parse_in_steps(content)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            message: ParsedMessage = end.value
+            return message
+
+
+def parse_in_steps(content: Content) -> Generator[None, None, ParsedMessage]:
+    """The same with a pause after each step, for who has many to read."""
     raw = without_leading_lines(content.raw)
     head, block_is_sound = _head(raw)
-    if not content.whole:
-        return compose(head, large.read_body(content))
-    body = first.read_body(raw) if block_is_sound else None
-    return compose(head, body or second.read_body(raw, read_block(raw)))
+    yield
+    if content.whole:
+        body = (first.read_body(raw) if block_is_sound else None) or second.read_body(raw, read_block(raw))
+    else:
+        body = large.read_body(content)
+    yield
+    return compose(head, body)
 
 
 def headers_only(block: bytes, defect: str = defects.BODY_NOT_READ) -> ParsedMessage:
