@@ -27,7 +27,7 @@ from threadline.domain.errors import MessageGone, MessageUnreadable, Transient
 from threadline.domain.folders import Role
 from threadline.providers.contract import Content, FetchFailure, RemoteFolder, RemoteItem, Session
 from threadline.services import messages
-from threadline.services.refresh import headings, load, refresh
+from threadline.services.refresh import batches, headings, load, refresh
 from threadline.services.refresh.report import Report
 from threadline.services.verify import verify
 from threadline.storage.models import Body, Copy, LedgerEntry, Link, Mailbox, Message, Participant
@@ -59,7 +59,9 @@ def _a_slow_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(headings, "PAYS_AFTER", 0.0)
     monkeypatch.setattr(headings, "AT_LEAST", 6)
     monkeypatch.setattr(headings, "CHUNK", 4)
-    monkeypatch.setattr(load, "FIRST_COUNT", 3)
+    for module in (batches, load):
+        monkeypatch.setattr(module, "FIRST_COUNT", 3)
+    monkeypatch.setattr(batches, "BATCH_COUNT", 5)
 
 
 class Ends:

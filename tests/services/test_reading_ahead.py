@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from threadline.services.refresh.ahead import as_they_come, one_ahead
+from threadline.services.refresh.ahead import as_they_come, read_ahead
 
 
 def nothing() -> None:
@@ -15,7 +15,7 @@ def nothing() -> None:
 
 
 def test_everything_comes_in_order() -> None:
-    assert list(one_ahead(iter(range(1, 50)), meanwhile=nothing)) == list(range(1, 50))
+    assert list(read_ahead(iter(range(1, 50)), meanwhile=nothing)) == list(range(1, 50))
 
 
 def test_no_more_than_one_is_made_ahead() -> None:
@@ -26,7 +26,7 @@ def test_no_more_than_one_is_made_ahead() -> None:
             made.append(number)
             yield number
 
-    for number in one_ahead(making(), meanwhile=nothing):
+    for number in read_ahead(making(), meanwhile=nothing):
         assert max(made) <= number + 1
 
 
@@ -35,7 +35,7 @@ def test_a_failure_is_raised_after_what_was_made_before_it() -> None:
         yield 1
         raise RuntimeError("the server went away")
 
-    ahead = one_ahead(failing(), meanwhile=nothing)
+    ahead = read_ahead(failing(), meanwhile=nothing)
     assert next(ahead) == 1
     with pytest.raises(RuntimeError, match="went away"):
         next(ahead)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -26,7 +26,9 @@ from threadline.storage.arrivals import Arrival
 from threadline.storage.models import Folder
 
 BATCH_BYTES = 14 * 1024 * 1024  # expected, at the server
-PIECE_BYTES = 4 * 1024 * 1024  # fetched, and handed to the parser
+PIECE_BYTES = 1024 * 1024  # fetched, and handed to the parser
+PIECES_AHEAD = 8  # fetched, while the parser is at those before them
+BATCHES_AHEAD = 2  # read, while the one before them is stored
 BATCH_COUNT = 500
 FIRST_COUNT = 100  # of many: what is newest is there soon, and nobody waits long for something to store
 EXPECTED_OF_ONE = 128 * 1024  # of a larger message the attachments stay where they are
@@ -47,7 +49,7 @@ def plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
     """Batches by expected bytes, so that one is about as much work as the next."""
     batch: list[RemoteItem] = []
     expected = 0
-    most = FIRST_COUNT if len(items) > BATCH_COUNT else BATCH_COUNT
+    most = FIRST_COUNT if len(items) >= BATCH_COUNT else BATCH_COUNT
     for item in items:
         size = min(item.size, EXPECTED_OF_ONE)
         if batch and (expected + size > BATCH_BYTES or len(batch) >= most):
@@ -70,10 +72,18 @@ class Fetched:
 
 
 def fetch_each(
-    work: Work, folder: Folder, remote: RemoteFolder, generation: str, batches: Sequence[Sequence[RemoteItem]]
+    work: Work,
+    folder: Folder,
+    remote: RemoteFolder,
+    generation: str,
+    batches: Sequence[Sequence[RemoteItem]],
+    give_way: Callable[[], bool] = lambda: False,
 ) -> Iterator[Fetched]:
-    """The batches in their order, up to the first that the server does not answer to its end."""
-    for planned in batches:
+    """The batches in their order, up to the first that the server does not answer to its end.
+
+    After the first of several, `give_way` says whether to leave it at that.
+    """
+    for number, planned in enumerate(batches, start=1):
         piece, size = Fetched(), 0
         try:
             for answer in _timed(work, narrow.fetch(work, remote, generation, planned)):
@@ -90,7 +100,7 @@ def fetch_each(
             piece.error = error
         piece.last = True
         yield piece
-        if piece.error is not None:
+        if piece.error is not None or (number == 1 < len(batches) and give_way()):
             return
 
 

@@ -20,7 +20,7 @@ from threadline.providers.contract import Content, Held, RemoteFolder, RemoteIte
 from threadline.providers.mime.pool import ParseFailure
 from threadline.services import link
 from threadline.services.refresh import narrow
-from threadline.services.refresh.ahead import one_ahead
+from threadline.services.refresh.ahead import read_ahead
 from threadline.services.refresh.batches import EXPECTED_OF_ONE, arrival_of
 from threadline.services.refresh.items import UNSTORABLE
 from threadline.services.refresh.report import FolderReport
@@ -76,7 +76,7 @@ def _announce(work: Work, folder: Folder, remote: RemoteFolder, generation: str,
         report.total = page.total if page.total is not None else report.total
         chunks = (page.new[start : start + CHUNK] for start in range(0, len(page.new), CHUNK))
         read = _read(work, folder, remote, generation, chunks)
-        with closing(one_ahead(read, meanwhile=lambda: work.keep_alive(folder.name))) as coming:
+        with closing(read_ahead(read, meanwhile=lambda: work.keep_alive(folder.name))) as coming:
             for found in coming:
                 with work.storing(folder.name):
                     stored = arrivals.announce(work.company.pk, folder, found, now=now(), gap=work.gap)

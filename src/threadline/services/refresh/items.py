@@ -15,8 +15,8 @@ from threadline.clock import now
 from threadline.providers.contract import RemoteFolder, RemoteItem
 from threadline.services import link
 from threadline.services.ledger import Failure, record_failure
-from threadline.services.refresh.ahead import as_they_come, one_ahead
-from threadline.services.refresh.batches import Batch, fetch_each, plan, read_each
+from threadline.services.refresh.ahead import as_they_come, read_ahead
+from threadline.services.refresh.batches import BATCHES_AHEAD, PIECES_AHEAD, Batch, fetch_each, plan, read_each
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
 from threadline.storage.arrivals import store
@@ -28,6 +28,10 @@ UNSTORABLE = (DataError, IntegrityError, LookupError, TypeError, ValueError)
 log = structlog.get_logger(__name__)
 
 
+def _nothing(*_: int) -> None:
+    """Nobody wants to know, or there is more to come."""
+
+
 def load_items(
     work: Work,
     folder: Folder,
@@ -36,42 +40,47 @@ def load_items(
     items: Sequence[RemoteItem],
     report: FolderReport,
     *,
-    finally_store: Callable[[int], None] | None = None,
-) -> None:
-    """Fetch, read, store and link these items.
+    count_gone: Callable[[int], None] = _nothing,
+    finally_store: Callable[[], None] = _nothing,
+    give_way: Callable[[], bool] = lambda: False,
+) -> list[RemoteItem]:
+    """Fetch, read, store and link these items; returns what is left of them.
 
-    `finally_store` is part of the transaction that stores the last ones; it is told how many were gone when asked for.
+    That is nothing, unless `give_way` says, once the first of several batches is fetched, that something else comes
+    first. `count_gone` is told how many were gone when asked for, and `finally_store` is part of the transaction that
+    stores the last ones.
     """
 
     def keep_alive() -> None:
         work.keep_alive(folder.name)
 
     batches = list(plan(items))
-    gone = 0
+    stored = 0
     work.parser.start()
-    fetched = fetch_each(work, folder, remote, generation, batches)
+    fetched = fetch_each(work, folder, remote, generation, batches, give_way)
     if len(batches) > 1:  # the server is not idle while a batch is read, nor the parser while one is stored
-        read = one_ahead(read_each(work, folder, generation, as_they_come(fetched)), meanwhile=keep_alive)
+        pieces = as_they_come(fetched, ahead=PIECES_AHEAD)
+        read = read_ahead(read_each(work, folder, generation, pieces), ahead=BATCHES_AHEAD, meanwhile=keep_alive)
     else:
         read = read_each(work, folder, generation, fetched)
     with closing(read):  # when we end early, what it holds is given back now
-        for number, batch in enumerate(read, start=1):
-            gone += batch.gone
-            last = number == len(batches) and batch.error is None
+        for batch in read:
+            stored += 1
+            count_gone(batch.gone)
+            finish = finally_store if stored == len(batches) and batch.error is None else _nothing
             try:
                 with work.storing(folder.name):
                     _store(work, folder, generation, batch, report)
-                    if last and finally_store is not None:
-                        finally_store(gone)
+                    finish()
             except UNSTORABLE:
                 left = _store_one_by_one(work, folder, generation, batch, report)
                 with work.storing(folder.name):
                     _store(work, folder, generation, left, report)
-                    if last and finally_store is not None:
-                        finally_store(gone)
+                    finish()
             work.index()
             if batch.error is not None:
                 raise batch.error
+    return [item for batch in batches[stored:] for item in batch]
 
 
 def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> Batch:

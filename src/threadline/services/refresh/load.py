@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db.models import QuerySet
 
@@ -113,20 +114,23 @@ def _skip_held(work: Work, folder: Folder, page: ChangePage) -> list[RemoteItem]
 def _load_page(
     work: Work, folder: Folder, remote: RemoteFolder, page: ChangePage, new: Sequence[RemoteItem], listing: _Listing
 ) -> None:
-    def finish(gone: int) -> None:
-        listing.count_gone(gone)
+    def finish() -> None:
         _finish_page(work, folder, page, listing)
 
-    if headings.may_pay(new) and isinstance(work.session, TellsHeadings):
-        newest, new = new[:FIRST_COUNT], new[FIRST_COUNT:]
-        load_items(work, folder, remote, page.generation, newest, listing.report, finally_store=listing.count_gone)
-        if not listing.report.announced and headings.pays(work, new):
-            headings.announce(work, folder, remote, page.generation, listing.report)
-    if new:
-        load_items(work, folder, remote, page.generation, new, listing.report, finally_store=finish)
-    else:
+    def headings_come_first() -> bool:
+        may = isinstance(work.session, TellsHeadings) and not listing.report.announced and headings.may_pay(new)
+        return may and headings.pays(work, new[FIRST_COUNT:])
+
+    if not new:
         with work.storing(folder.name):
-            finish(0)
+            finish()
+        return
+    load = partial(
+        load_items, work, folder, remote, page.generation, report=listing.report, count_gone=listing.count_gone
+    )
+    if left := load(new, finally_store=finish, give_way=headings_come_first):
+        headings.announce(work, folder, remote, page.generation, listing.report)
+        load(left, finally_store=finish)
 
 
 def _finish_page(work: Work, folder: Folder, page: ChangePage, listing: _Listing) -> None:
