@@ -16,9 +16,16 @@ def mails(count: int, size: int) -> list[RemoteItem]:
 
 @pytest.mark.parametrize(
     ("count", "batches"),
-    [(0, []), (1, [1]), (500, [500]), (501, [100, 401]), (1_250, [100, 500, 500, 150])],
+    [
+        (0, []),
+        (1, [1]),
+        (499, [499]),
+        (500, [100, 200, 200]),
+        (1_250, [100, 200, 400, 275, 250, 25]),
+        (5_000, [100, 200, 400, 800, 1_000, 1_000, 750, 375, 250, 125]),
+    ],
 )
-def test_of_many_small_ones_the_first_batch_is_small(count: int, batches: list[int]) -> None:
+def test_of_many_small_ones_the_first_and_the_last_batches_are_small(count: int, batches: list[int]) -> None:
     items = mails(count, 2_000)
     planned = list(plan(items))
     assert [len(batch) for batch in planned] == batches

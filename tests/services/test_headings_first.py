@@ -62,6 +62,7 @@ def _a_slow_link(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (batches, load):
         monkeypatch.setattr(module, "FIRST_COUNT", 3)
     monkeypatch.setattr(batches, "BATCH_COUNT", 5)
+    monkeypatch.setattr(batches, "MANY", 6)
 
 
 class Ends:

@@ -29,8 +29,10 @@ BATCH_BYTES = 14 * 1024 * 1024  # expected, at the server
 PIECE_BYTES = 1024 * 1024  # fetched, and handed to the parser
 PIECES_AHEAD = 8  # fetched, while the parser is at those before them
 BATCHES_AHEAD = 2  # read, while the one before them is stored
-BATCH_COUNT = 500
-FIRST_COUNT = 100  # of many: what is newest is there soon, and nobody waits long for something to store
+BATCH_COUNT = 1_000
+MANY = 500
+FIRST_COUNT = 100  # of many
+LAST_COUNT = 250
 EXPECTED_OF_ONE = 128 * 1024  # of a larger message the attachments stay where they are
 INLINE_RAW = 32 * 1024 * 1024  # raw forms kept in the store are no larger; of larger ones the provider's stays the only
 
@@ -46,15 +48,21 @@ class Batch:
 
 
 def plan(items: Sequence[RemoteItem]) -> Iterator[list[RemoteItem]]:
-    """Batches by expected bytes, so that one is about as much work as the next."""
+    """Batches by expected bytes, so that one is about as much work as the next.
+
+    Of many the first is small: what is newest is there soon, and nobody waits long for something to store. Each may be
+    twice the one before it, since every commit writes the pages of the indexes anew; towards the end they are smaller
+    again, so that little is left to store when all is read.
+    """
     batch: list[RemoteItem] = []
     expected = 0
-    most = FIRST_COUNT if len(items) >= BATCH_COUNT else BATCH_COUNT
-    for item in items:
+    most = FIRST_COUNT if len(items) >= MANY else BATCH_COUNT
+    for number, item in enumerate(items):
         size = min(item.size, EXPECTED_OF_ONE)
         if batch and (expected + size > BATCH_BYTES or len(batch) >= most):
             yield batch
-            batch, expected, most = [], 0, BATCH_COUNT
+            batch, expected = [], 0
+            most = min(BATCH_COUNT, 2 * most, max(LAST_COUNT, (len(items) - number) // 2))
         batch.append(item)
         expected += size
     if batch:
