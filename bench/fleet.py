@@ -6,7 +6,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from tests.faults.proxy import FaultProxy
 from tests.servers.dovecot import Dovecot
 from tests.servers.process import give_away, make_folder
 
+from bench.environment import python
 from bench.generator import Generator
 from bench.measure import Figure
 from bench.scale import Scale
@@ -44,7 +44,7 @@ def fleet(scale: Scale) -> Iterator[Figure]:
         try:
             _deliver(dovecot, scale.fleet)
             ports = map(str, (scale.fleet, SLOW, near.port, far.port))
-            subprocess.run([sys.executable, "-m", "bench.fleet_inside", *ports], env=environment, check=True)
+            subprocess.run([python(), "-m", "bench.fleet_inside", *ports], env=environment, check=True)
             for name in ("the first refresh", "a refresh with nothing new"):
                 with _working(environment):
                     waits, seconds = _all_refreshed(folder / "threadline.sqlite3", scale.fleet)
@@ -67,7 +67,7 @@ def _figures(scene: str, name: str, waits: dict[int, float], seconds: float, cou
 
 @contextmanager
 def _working(environment: dict[str, str]) -> Iterator[None]:
-    worker = subprocess.Popen([sys.executable, "-m", "threadline.cli", "worker"], env=environment)
+    worker = subprocess.Popen([python(), "-m", "threadline.cli", "worker"], env=environment)
     try:
         yield
     finally:

@@ -74,6 +74,21 @@ class Generator:
         return Mail(number, draft.head(at) + body, draft.sent, at, seen=draft.chance.random() < 0.9)
 
 
+def with_attachment(number: int, octets: int) -> bytes:
+    """An email whose attachment has so many bytes; a third more of them travel."""
+    sender, address = correspondent(number)
+    head = (
+        f"From: {sender} <{address}>\r\nTo: Robin Recruiter <{OWNER}>\r\nSubject: Video application {number}\r\n"
+        f"Message-ID: <large.{number}@mail.example>\r\nDate: {formatdate(BEGAN + number)}\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/mixed; boundary="large"\r\n\r\n'
+    ).encode()
+    words = _part("text/plain; charset=utf-8", f"See the video.\r\nReference {reference(number)}\r\n".encode(), "8bit")
+    block = random.Random(number).randbytes(57_000)  # whole lines of base64
+    video = _base64(block * (octets // len(block)) + block[: octets % len(block)])
+    about = 'Content-Disposition: attachment; filename="application.mp4"\r\n'
+    return head + _joined([words, _part("video/mp4", video, "base64", about)], "large")
+
+
 class _Draft:
     """One mail being written. The parts are written first; `head` then knows what they are."""
 

@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 
 from tests.servers.postgres import PostgresServer
 
+from bench.environment import python
 from bench.measure import Figure
 from bench.scale import Scale, Stored
 from bench.server import OUT, POSTGRES
@@ -46,7 +46,7 @@ def _run(store: Stored, url: str) -> Iterator[Figure]:
     sizes = map(str, (store.emails, store.people, store.mailboxes, store.imported))
     try:
         answer = subprocess.run(
-            [sys.executable, "-m", "bench.inside", *sizes], env=kept, stdout=subprocess.PIPE, check=True, text=True
+            [python(), "-m", "bench.inside", *sizes], env=kept, stdout=subprocess.PIPE, check=True, text=True
         )
     finally:
         shutil.rmtree(folder)

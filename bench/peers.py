@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.environment import python
 from bench.measure import timed
 from bench.server import OUT, PASSWORD, Mailbox, Server
 
@@ -107,7 +107,7 @@ def imapflow(server: Server, mailbox: Mailbox) -> Callable[[], float]:
 
 
 def standard_library(server: Server, mailbox: Mailbox) -> Callable[[], float]:
-    command = [sys.executable, "-m", "bench.stdlib_client", str(server.port), server.user(mailbox), PASSWORD]
+    command = [python(), "-m", "bench.stdlib_client", str(server.port), server.user(mailbox), PASSWORD]
     return lambda: timed(command)
 
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from bench.environment import python
 from bench.generator import correspondent
 from bench.server import OUT, PASSWORD, Mailbox, Server
 
@@ -43,7 +43,7 @@ class Installation:
         return kept | given | {"THREADLINE_DATA_DIR": str(self.folder), "THREADLINE_ALLOW_HOSTS": "127.0.0.1"}
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "threadline.cli", *arguments]
+        return [python(), "-m", "threadline.cli", *arguments]
 
     def run(self, *arguments: str) -> Any:
         """Run a command to its end; its answer read as JSON."""

@@ -18,7 +18,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Delivery
 from tests.servers.process import give_away
 
-from bench.generator import BEGAN, OWNER, SECONDS_BETWEEN, Generator, Mail, Profile, reference
+from bench.generator import BEGAN, OWNER, SECONDS_BETWEEN, Generator, Mail, Profile, reference, with_attachment
 
 OUT = Path(__file__).parent / "out"
 PASSWORD = "an honest secret"
@@ -118,6 +118,17 @@ class Server:
         self.dovecot.doveadm("fetch", "-u", self.user(mailbox), "size.virtual date.received hdr", "all")
         for path in mailbox.folder().rglob("*.bench*"):
             path.read_bytes()
+
+    def add_large(self, mailbox: Mailbox, *, count: int, octets: int) -> None:
+        """Put emails with an attachment of so many bytes into the Inbox, newer than all others."""
+        place = self.dovecot.folder / "homes" / self.user(mailbox) / "mail" / "cur"
+        for _ in range(count):
+            number = next(self._next)
+            raw = with_attachment(number, octets)
+            at = BEGAN + number * SECONDS_BETWEEN
+            path = place / f"{at}.M{number}.bench,S={len(raw)},W={len(raw)}:2,S"
+            path.write_bytes(raw)
+            give_away(path)
 
     def deliver(self, mailbox: Mailbox, count: int) -> str:
         """Let new small mail arrive in the Inbox; returns a word that only the last one holds."""

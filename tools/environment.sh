@@ -1,5 +1,6 @@
 #!/bin/bash
 # environment.sh FOLDER LOCK: the virtual environment with exactly what the lock names, and Threadline itself, editable.
+# PYTHON names the Python to make it with, where python3 is not the one that is wanted.
 # Asks no package index while the stamp beside it shows that the lock is already installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,7 +21,7 @@ fi
 
 find_python() {
     local candidate
-    for candidate in python3 python3.13 python3.12 python3.11 python3.14; do
+    for candidate in "${PYTHON:-python3}" python3 python3.13 python3.12 python3.11 python3.14; do
         if command -v "$candidate" >/dev/null 2>&1 &&
             "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$candidate"
