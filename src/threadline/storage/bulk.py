@@ -7,14 +7,17 @@ because other rows of the batch refer to it. A column that a model gains later i
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
 Row = Mapping[str, Any]
@@ -60,13 +63,22 @@ def insert(model: type[Model], rows: Iterable[Row], *, ignore_conflicts: bool = 
                 for row in prepared:
                     copy.write_row(row)
             return
-        one = f"({', '.join(['%s'] * len(columns))})"
-        unless = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-        whole = len(prepared) - len(prepared) % _TOGETHER
-        together = f"INSERT INTO {into} VALUES {', '.join([one] * _TOGETHER)}{unless}"  # noqa: S608  names of ours
-        for start in range(0, whole, _TOGETHER):
-            cursor.execute(together, list(chain.from_iterable(prepared[start : start + _TOGETHER])))
-        cursor.executemany(f"INSERT INTO {into} VALUES {one}{unless}", prepared[whole:])  # noqa: S608
+        with connection.wrap_database_errors:
+            _insert_together(cursor, into, prepared, "ON CONFLICT DO NOTHING" if ignore_conflicts else "")
+
+
+def _insert_together(cursor: CursorWrapper, into: str, rows: Sequence[Sequence[Any]], unless: str) -> None:
+    execute, executemany, mark = cursor.execute, cursor.executemany, "%s"
+    if connection.vendor == "sqlite":
+        # Past Django's cursor, which looks for its own marks in statements that hold thousands of the driver's.
+        driver, mark = cursor.cursor, "?"
+        execute, executemany = partial(sqlite3.Cursor.execute, driver), partial(sqlite3.Cursor.executemany, driver)
+    one = f"({', '.join([mark] * len(rows[0]))})"
+    whole = len(rows) - len(rows) % _TOGETHER
+    together = f"INSERT INTO {into} VALUES {', '.join([one] * _TOGETHER)} {unless}"  # noqa: S608  names of ours
+    for start in range(0, whole, _TOGETHER):
+        execute(together, list(chain.from_iterable(rows[start : start + _TOGETHER])))
+    executemany(f"INSERT INTO {into} VALUES {one} {unless}", rows[whole:])  # noqa: S608
 
 
 def update(model: type[Model], rows: Iterable[Row]) -> None:
