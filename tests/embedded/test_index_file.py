@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from tests.storage.test_search import email, found
 from threadline.services import accounts
-from threadline.storage import search
+from threadline.storage import index_file, search
+from threadline.storage.models import Body, Company, ToIndex
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,3 +51,142 @@ def test_an_index_of_an_earlier_version_serves_on() -> None:
     assert found(acme, "offer montag") == {body.pk}
     search.rebuild()
     assert found(acme, "offer montag") == {body.pk}
+
+
+def damage(path: Path) -> None:
+    """Everything but the first page, which says what tables there are."""
+    with closing(sqlite3.connect(path)) as index:
+        index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\x55" * (path.stat().st_size - 4096))
+
+
+def empty(path: Path) -> None:
+    index_file.take_away()
+    path.touch()
+
+
+def scribble(path: Path) -> None:
+    index_file.take_away()
+    path.write_bytes(b"no database at all" * 1000)
+
+
+def remove(_: Path) -> None:
+    index_file.take_away()
+
+
+WAYS = pytest.mark.parametrize("spoil", [damage, empty, scribble, remove])
+
+
+def an_indexed_company() -> tuple[Company, set[int]]:
+    search.rebuild()
+    acme = accounts.add_company("Acme")
+    bodies = {email(acme, f"number{number} Montag").pk for number in range(30)}
+    search.catch_up()
+    assert found(acme, "montag") == bodies
+    return acme, bodies
+
+
+@WAYS
+@pytest.mark.parametrize("connected", [True, False], ids=["while-connected", "while-nobody-looks"])
+def test_an_index_that_is_gone_or_damaged_is_filled_again(spoil: Callable[[Path], None], connected: bool) -> None:
+    acme, bodies = an_indexed_company()
+    if not connected:
+        connection.close()
+    spoil(settings.SEARCH_STORE)
+    more = email(acme, "another Montag")
+    search.catch_up()
+    connection.close()
+    assert found(acme, "montag") == {*bodies, more.pk}
+    assert search.behind() == 0
+    assert not ToIndex.objects.exists()
+
+
+@WAYS
+def test_a_search_in_an_index_that_cannot_be_used_raises_nothing(spoil: Callable[[Path], None]) -> None:
+    acme, bodies = an_indexed_company()
+    connection.close()
+    spoil(settings.SEARCH_STORE)
+    query = search.matching(acme.pk, "montag")
+    assert query is not None
+    assert search.at_most(query, 1000) == []
+    assert search.behind() == len(bodies)
+    search.catch_up()
+    assert set(search.at_most(query, 1000) or ()) == bodies
+
+
+@WAYS
+def test_a_rebuild_needs_nothing_of_the_file_before(spoil: Callable[[Path], None]) -> None:
+    acme, bodies = an_indexed_company()
+    spoil(settings.SEARCH_STORE)
+    assert search.rebuild() == len(bodies)
+    assert found(acme, "montag") == bodies
+
+
+def test_who_is_killed_before_everything_is_queued_leaves_that_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed() -> None:
+        raise Killed
+
+    acme, bodies = an_indexed_company()
+    connection.close()
+    index_file.take_away()
+    with monkeypatch.context() as patch:
+        patch.setattr(index_file, "all_is_queued", killed)
+        with pytest.raises(Killed):
+            connection.ensure_connection()
+    connection.close()
+    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as store, store:
+        store.execute("DELETE FROM storage_toindex")  # as if it had been killed a moment before
+    assert search.behind() == len(bodies)
+    search.catch_up()
+    assert found(acme, "montag") == bodies
+
+
+def test_an_index_of_a_later_store_is_filled_again() -> None:
+    """Somebody put a backup of the store back, and left the index beside it as it was."""
+    acme, bodies = an_indexed_company()
+    with index_file.opened() as index:
+        index.execute("UPDATE watermark SET queued = queued + 1000000")
+    more = email(acme, "another Montag")
+    search.catch_up()
+    connection.close()
+    assert found(acme, "montag") == {*bodies, more.pk}
+
+
+def test_nothing_is_taken_off_the_queue_before_the_index_is_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued_then: list[int] = []
+    wait = index_file.wait_for_the_disk
+
+    def watched() -> None:
+        queued_then.append(ToIndex.objects.count())
+        wait()
+
+    search.rebuild()
+    acme = accounts.add_company("Acme")
+    email(acme, "Montag")
+    monkeypatch.setattr(index_file, "wait_for_the_disk", watched)
+    search.catch_up()
+    assert queued_then == [1]
+    assert not ToIndex.objects.exists()
+    search.catch_up()
+    assert queued_then == [1], "with nothing new there is nothing to wait for"
+
+
+def test_trouble_of_the_disk_is_not_taken_for_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    acme, bodies = an_indexed_company()
+    email(acme, "another Montag")
+    damaged = settings.SEARCH_STORE.with_name("search.sqlite3.damaged")
+    damaged.unlink(missing_ok=True)
+    with closing(sqlite3.connect(settings.SEARCH_STORE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(index_file, "PATIENCE", 0.05)
+        with pytest.raises(OperationalError, match="locked"):
+            search.catch_up()
+        other.execute("ROLLBACK")
+    assert not damaged.exists()
+    search.catch_up()
+    assert len(found(acme, "montag")) == len(bodies) + 1 == Body.objects.count()

@@ -88,3 +88,17 @@ def test_words_are_what_the_index_takes_for_words(words: str) -> None:
     search.catch_up()
     query = search.matching(acme.pk, words)
     assert query is None or found(acme, words) == {body.pk}
+
+
+@pytest.mark.parametrize("words", ["company", "c", "company1company", "1", ":1"])
+def test_the_word_that_keeps_companies_apart_is_found_by_nobody(words: str) -> None:
+    search.rebuild()
+    acme = accounts.add_company("Acme")
+    email(acme, "Wir sehen uns am Montag")
+    named = email(acme, f"The {words} that asked")
+    search.catch_up()
+    for text in (words, words.replace("1", str(acme.pk))):
+        query = search.matching(acme.pk, text)
+        assert query is not None
+        assert found(acme, text) <= {named.pk}
+    assert found(acme, words) == {named.pk}

@@ -12,40 +12,24 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
 
-import structlog
-from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
+from threadline.storage import index_file
 from threadline.storage.models import Body, Participant, ToIndex
 
-log = structlog.get_logger(__name__)
-
+T = TypeVar("T")
 BATCH = 1_000
 _WORD = re.compile(r"[^\W_]+")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human text is longer
 
-_TOKENIZER = "unicode61 remove_diacritics 2"
-# Nobody asks where in a text a word stands: without that the index is half as large and made in two thirds of the time.
-# So a question may hold words and no phrases.
-_SQLITE = f"""
-BEGIN IMMEDIATE;
-CREATE VIRTUAL TABLE IF NOT EXISTS body_text USING fts5(
-    scope, subject, people, files, body, content='', detail=column, tokenize="{_TOKENIZER}");
-INSERT INTO body_text(body_text, rank) VALUES ('hashsize', 16777216);
-INSERT INTO body_text(body_text, rank) VALUES ('automerge', 8);
-CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
-INSERT INTO watermark SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM watermark);
-COMMIT;
-"""  # noqa: S608  a word of ours
 # The words of `scope` and the limits of `_documents`, in one statement.
 _SQLITE_ENTRIES = """
 INSERT INTO body_text(rowid, scope, subject, people, files, body)
@@ -69,76 +53,30 @@ CREATE INDEX IF NOT EXISTS search_body_document ON search_body USING gin (docume
 def attach(*, connection: BaseDatabaseWrapper, **_: object) -> None:
     """Give every connection to the embedded store the search index beside it."""
     if connection.vendor == "sqlite":
-        whole = prepare_file()
+        whole = index_file.is_whole()
         with connection.cursor() as cursor:
-            if not whole:
-                _queue_all(cursor)
-            # Only to be read: a write transaction locks every file that it could write, and would wait for the indexer.
-            index = f"{settings.SEARCH_STORE.absolute().as_uri()}?mode=ro"
-            cursor.execute("ATTACH DATABASE %s AS search", [index])
+            if not whole and _queue_all(cursor):
+                index_file.all_is_queued()
+            cursor.execute("ATTACH DATABASE %s AS search", [index_file.to_read()])
 
 
-def prepare_file() -> bool:
-    """Make the index file where there is none, or one whose making was interrupted.
-
-    False where the file was damaged and an empty one took its place: everything has to be queued for it again.
-    """
-    try:
-        _make_what_is_missing()
-    except OperationalError:  # locked, or the disk refuses: no word on the file itself
-        raise
-    except DatabaseError as damage:
-        log.warning("the text index is damaged and is made again", reason=str(damage))
-        _put_aside()
-        _make_what_is_missing()
-        return False
-    return True
-
-
-def _make_what_is_missing() -> None:
-    with _file() as index:
-        if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'watermark'").fetchone():
-            index.executescript(_SQLITE)
-
-
-def _put_aside() -> None:
-    """Whoever still has the damaged file open goes on with it, by no name, until it ends."""
-    path = settings.SEARCH_STORE
-    path.replace(path.with_name(path.name + ".damaged"))
-    for beside in ("-wal", "-shm"):
-        path.with_name(path.name + beside).unlink(missing_ok=True)
-
-
-def _queue_all(cursor: CursorWrapper) -> None:
+def _queue_all(cursor: CursorWrapper) -> bool:
+    """Queue every body; False while the store itself is being made."""
     cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'storage_toindex'")
-    if cursor.fetchone():  # not while the store itself is being made
-        cursor.execute("DELETE FROM storage_toindex")
-        cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
+    if cursor.fetchone() is None:
+        return False
+    cursor.execute("DELETE FROM storage_toindex")
+    cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
+    return True
 
 
 def prepare(**_: object) -> None:
     """Make the index where there is none yet. Safe to call at any time."""
     if connection.vendor == "sqlite":
-        with _file() as index:
-            index.executescript(_SQLITE)
+        index_file.is_whole()
         return
     with connection.cursor() as cursor:
         cursor.execute(_POSTGRES)
-
-
-@contextmanager
-def _file() -> Iterator[sqlite3.Connection]:
-    """The index file, with the store beside it as `store`; its errors are the store's errors."""
-    with connection.wrap_database_errors:
-        index = sqlite3.connect(settings.SEARCH_STORE, timeout=30, isolation_level=None)
-        try:
-            index.execute("PRAGMA journal_mode=WAL")
-            # Derived data: after a power cut it may lag behind, and the watermark, in the same file, lags with it.
-            index.execute("PRAGMA synchronous=NORMAL")
-            index.execute("PRAGMA wal_autocheckpoint=4000")
-            yield index
-        finally:
-            index.close()
 
 
 def catch_up(*, at_least: int = 1) -> int:
@@ -150,12 +88,39 @@ def catch_up(*, at_least: int = 1) -> int:
         return 0
     if connection.vendor != "sqlite":
         return _until_done(_postgres_step)
-    with _file() as index:
-        index.execute("ATTACH DATABASE ? AS store", [str(connection.settings_dict["NAME"])])
-        done = _until_done(lambda: _file_step(index))
+    done = _mending(_fill_file)
     if at_least == 1:  # a transaction of the store: not while somebody stores one batch after the other
         _take_off_the_queue()
     return done
+
+
+def _mending(use: Callable[[], T]) -> T:
+    """What `use` makes of the index file; of an empty one, when the file turns out to be unusable."""
+    try:
+        return use()
+    except DatabaseError as error:
+        if connection.vendor != "sqlite" or not index_file.is_damage(error):
+            raise
+        index_file.put_aside(error)
+        index_file.is_whole()
+        with connection.cursor() as cursor:
+            if _queue_all(cursor):
+                index_file.all_is_queued()
+        if not connection.in_atomic_block:
+            connection.close()  # it has the unusable file attached; the next one has the other
+        return use()
+
+
+def _fill_file() -> int:
+    with index_file.opened() as index:
+        index.execute("ATTACH DATABASE ? AS store", [str(connection.settings_dict["NAME"])])
+        beyond = index.execute(
+            "SELECT queued FROM watermark WHERE queued >"
+            " coalesce((SELECT seq FROM store.sqlite_sequence WHERE name = 'storage_toindex'), 0)"
+        ).fetchone()
+        if beyond:
+            raise index_file.OfAnotherStore(f"it is filled up to {beyond[0]}, beyond the end of the queue")
+        return _until_done(lambda: _file_step(index))
 
 
 def _until_done(step: Callable[[], int]) -> int:
@@ -191,11 +156,10 @@ def _file_step(index: sqlite3.Connection) -> int:
 
 def _take_off_the_queue() -> None:
     """What is indexed; also what somebody indexed who was killed before taking it off."""
-    with connection.cursor() as cursor:
-        done = "id <= (SELECT queued FROM search.watermark)"
-        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM storage_toindex WHERE {done})")  # noqa: S608
-        if cursor.fetchone()[0]:
-            cursor.execute(f"DELETE FROM storage_toindex WHERE {done}")  # noqa: S608
+    done = ToIndex.objects.filter(pk__lte=_mending(index_file.watermark))
+    if done.exists():
+        index_file.wait_for_the_disk()
+        done.delete()
 
 
 def _postgres_step() -> int:
@@ -209,7 +173,7 @@ def _postgres_step() -> int:
         if body_ids:
             cursor.executemany(
                 "INSERT INTO search_body (body_id, document) VALUES (%s,"
-                " to_tsvector('simple', %s) || setweight(to_tsvector('simple', %s), 'A')"
+                " array_to_tsvector(ARRAY[%s]) || setweight(to_tsvector('simple', %s), 'A')"
                 " || setweight(to_tsvector('simple', %s), 'B') || to_tsvector('simple', %s)"
                 " || to_tsvector('simple', %s))"
                 " ON CONFLICT (body_id) DO UPDATE SET document = excluded.document",
@@ -243,8 +207,9 @@ def _documents(ids: Sequence[int]) -> list[tuple[int, str, str, str, str, str]]:
 
 
 def scope(company_id: int) -> str:
-    """The word that keeps one company's mail out of another's results."""
-    return f"company{company_id}company"
+    """The word that keeps one company's mail out of another's results. Nobody can ask for it or for its beginning: the
+    index file has it in a column of its own, and PostgreSQL's begins as no word does."""
+    return f"company{company_id}company" if connection.vendor == "sqlite" else f":{company_id}"
 
 
 def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
@@ -254,10 +219,12 @@ def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
     if not terms:
         return None
     if sqlite_words:
-        query = f"scope:{scope(company_id)} AND " + " AND ".join(f'"{term}"*' for term in terms)
+        every = " AND ".join(f'"{term}"*' for term in terms)
+        query = f"scope:{scope(company_id)} AND {{subject people files body}} : ({every})"
         return "SELECT rowid FROM search.body_text WHERE body_text MATCH %s", [query]
-    query = f"'{scope(company_id)}' & " + " & ".join(f"'{term}':*" for term in terms)
-    return "SELECT body_id FROM search_body WHERE document @@ to_tsquery('simple', %s)", [query]
+    every = " & ".join(f"'{term}':*" for term in terms)
+    asked = "(%s::tsquery && to_tsquery('simple', %s))"  # the first as it stands
+    return f"SELECT body_id FROM search_body WHERE document @@ {asked}", [f"'{scope(company_id)}'", every]  # noqa: S608
 
 
 def _tokens(words: str) -> list[str]:
@@ -266,7 +233,7 @@ def _tokens(words: str) -> list[str]:
     if words.isascii():
         return _WORD.findall(words.lower())
     with closing(sqlite3.connect(":memory:")) as memory:
-        memory.execute(f'CREATE VIRTUAL TABLE given USING fts5(words, tokenize="{_TOKENIZER}")')
+        memory.execute(f'CREATE VIRTUAL TABLE given USING fts5(words, tokenize="{index_file.TOKENIZER}")')
         memory.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(given, instance)")
         memory.execute("INSERT INTO given VALUES (?)", [words])
         return [token for (token,) in memory.execute("SELECT term FROM tokens ORDER BY offset")]
@@ -275,32 +242,36 @@ def _tokens(words: str) -> list[str]:
 def at_most(query: tuple[str, list[Any]], count: int) -> list[int] | None:
     """The body ids of a query as `matching` makes it; None when there are more than so many."""
     sql, parameters = query
-    with connection.cursor() as cursor:
-        cursor.execute(f"{sql} LIMIT %s", [*parameters, count + 1])
-        found = [number for (number,) in cursor.fetchall()]
+    found = _mending(lambda: _answers(f"{sql} LIMIT %s", [*parameters, count + 1]))
     return found if len(found) <= count else None
+
+
+def _answers(sql: str, parameters: list[Any]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [number for (number,) in cursor.fetchall()]
 
 
 def gathered(query: tuple[str, list[Any]]) -> tuple[str, list[Any]]:
     """The same query, its answers kept until the next one: asked three times for a page, they are read once."""
     if connection.vendor != "sqlite":
         return query
-    sql, parameters = query
+    _mending(lambda: _gather(*query))
+    return "SELECT id FROM temp.found", []
+
+
+def _gather(sql: str, parameters: list[Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE IF NOT EXISTS found (id INTEGER PRIMARY KEY)")
         cursor.execute("DELETE FROM temp.found")
         cursor.execute(f"INSERT INTO temp.found {sql}", parameters)
-    return "SELECT id FROM temp.found", []
 
 
 def rebuild() -> int:
     """Throw the index away and fill it again; returns how many bodies were indexed."""
     if connection.vendor == "sqlite":
-        with _file() as index:
-            index.executescript(
-                "BEGIN IMMEDIATE; DROP TABLE IF EXISTS body_text; DROP TABLE IF EXISTS watermark; COMMIT;"
-            )
-            index.executescript(_SQLITE)
+        index_file.take_away()
+        index_file.is_whole()
     else:
         prepare()
         with connection.cursor() as cursor:
@@ -309,6 +280,10 @@ def rebuild() -> int:
         ToIndex.objects.all().delete()
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
+    if connection.vendor == "sqlite":
+        index_file.all_is_queued()
+        if not connection.in_atomic_block:
+            connection.close()  # it has the index that was thrown away attached
     return catch_up()
 
 
@@ -316,5 +291,5 @@ def behind() -> int:
     """How many bodies wait to be indexed."""
     waiting = ToIndex.objects.all()
     if connection.vendor == "sqlite":  # there, what is done stays on the queue for a while
-        waiting = waiting.filter(pk__gt=RawSQL("SELECT queued FROM search.watermark", ()))
+        waiting = waiting.filter(pk__gt=_mending(index_file.watermark))
     return waiting.count()

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from django.db import connections
+import structlog
+from django.db import DatabaseError, connections
 
 from threadline.storage import search
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 900  # bodies: for a few, the statements around them would cost more than they do
 
@@ -21,16 +24,22 @@ AT_ONCE = 900  # bodies: for a few, the statements around them would cost more t
 def indexing() -> Iterator[Callable[[], None]]:
     """Gives a function to be called when something was stored. Leaving waits for the indexing that is under way.
 
-    What indexing raised is raised by the next call. What is left over is for whoever ends the refresh.
+    What is left over is for whoever ends the refresh, and so is everything after indexing has failed: storing goes on.
     """
     running: Future[int] | None = None
+    failed = False
 
     def catch_up() -> None:
-        nonlocal running
-        if running is not None and not running.done():
+        nonlocal running, failed
+        if failed or (running is not None and not running.done()):
             return
-        if running is not None:
-            running.result()
+        try:
+            if running is not None:
+                running.result()
+        except DatabaseError:
+            log.exception("the text index does not keep up with storing")
+            failed = True
+            return
         running = thread.submit(search.catch_up, at_least=AT_ONCE)
 
     with ThreadPoolExecutor(1, thread_name_prefix="text-index") as thread:

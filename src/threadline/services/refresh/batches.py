@@ -86,7 +86,7 @@ def fetch_each(
     generation: str,
     batches: Sequence[Sequence[RemoteItem]],
     give_way: Callable[[], bool] = lambda: False,
-) -> Iterator[Fetched]:
+) -> Generator[Fetched, None, None]:
     """The batches in their order, up to the first that the server does not answer to its end.
 
     After the first of several, `give_way` says whether to leave it at that.
@@ -95,6 +95,8 @@ def fetch_each(
         piece, size = Fetched(), 0
         try:
             for answer in _timed(work, narrow.fetch(work, remote, generation, planned)):
+                if work.ended:
+                    return
                 if isinstance(answer, FetchFailure):
                     piece.failures.append(answer)
                     continue

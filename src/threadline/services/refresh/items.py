@@ -5,7 +5,7 @@ What one email can do to the store, by what is in it, ends with that email in th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 import structlog
@@ -16,7 +16,7 @@ from threadline.providers.contract import RemoteFolder, RemoteItem
 from threadline.services import link
 from threadline.services.ledger import Failure, record_failure
 from threadline.services.refresh.ahead import as_they_come, read_ahead
-from threadline.services.refresh.batches import BATCHES_AHEAD, PIECES_AHEAD, Batch, fetch_each, plan, read_each
+from threadline.services.refresh.batches import BATCHES_AHEAD, PIECES_AHEAD, Batch, Fetched, fetch_each, plan, read_each
 from threadline.services.refresh.report import FolderReport
 from threadline.services.refresh.work import Work
 from threadline.storage.arrivals import store
@@ -58,29 +58,35 @@ def load_items(
     stored = 0
     work.parser.start()
     fetched = fetch_each(work, folder, remote, generation, batches, give_way)
+    source: Generator[Fetched | None, None, None] = fetched
+    read = read_each(work, folder, generation, source)
     if len(batches) > 1:  # the server is not idle while a batch is read, nor the parser while one is stored
-        pieces = as_they_come(fetched, ahead=PIECES_AHEAD)
-        read = read_ahead(read_each(work, folder, generation, pieces), ahead=BATCHES_AHEAD, meanwhile=keep_alive)
-    else:
-        read = read_each(work, folder, generation, fetched)
-    with closing(read):  # when we end early, what it holds is given back now
+        source = as_they_come(fetched, ahead=PIECES_AHEAD)
+        read = read_ahead(read_each(work, folder, generation, source), ahead=BATCHES_AHEAD, meanwhile=keep_alive)
+    with closing(source), closing(read), work.fetching():  # when we end early, what they hold is given back now
         for batch in read:
             stored += 1
             count_gone(batch.gone)
-            finish = finally_store if stored == len(batches) and batch.error is None else _nothing
-            try:
-                with work.storing(folder.name):
-                    _store(work, folder, generation, batch, report)
-                    finish()
-            except UNSTORABLE:
-                left = _store_one_by_one(work, folder, generation, batch, report)
-                with work.storing(folder.name):
-                    _store(work, folder, generation, left, report)
-                    finish()
+            last = stored == len(batches) and batch.error is None
+            _store_batch(work, folder, generation, batch, report, finally_store if last else _nothing)
             work.index()
             if batch.error is not None:
                 raise batch.error
     return [item for batch in batches[stored:] for item in batch]
+
+
+def _store_batch(
+    work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport, finish: Callable[[], None]
+) -> None:
+    try:
+        with report.as_stored(), work.storing(folder.name):
+            _store(work, folder, generation, batch, report)
+            finish()
+    except UNSTORABLE:
+        left = _store_one_by_one(work, folder, generation, batch, report)
+        with report.as_stored(), work.storing(folder.name):
+            _store(work, folder, generation, left, report)
+            finish()
 
 
 def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch, report: FolderReport) -> Batch:
@@ -88,10 +94,10 @@ def _store_one_by_one(work: Work, folder: Folder, generation: str, batch: Batch,
 
     Returns what is left to store: the failures, old and new.
     """
-    left = Batch(failures=batch.failures, error=batch.error)
+    left = Batch(failures=batch.failures, gone=batch.gone, error=batch.error)
     for arrival in batch.arrivals:
         try:
-            with work.storing(folder.name):
+            with report.as_stored(), work.storing(folder.name):
                 _store(work, folder, generation, Batch([arrival]), report)
         except UNSTORABLE as refused:
             log.exception("email not storable", folder=folder.pk, remote_id=arrival.remote_id)

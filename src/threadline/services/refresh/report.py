@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,6 +27,17 @@ class FolderReport:
     fetched: int = 0
     renumbered: bool = False
     announced: int = 0  # emails of which the heading came before the rest
+
+    @contextmanager
+    def as_stored(self) -> Iterator[None]:
+        """What is counted within counts only if what it counts is stored."""
+        before = asdict(self)
+        try:
+            yield
+        except BaseException:
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -158,7 +158,10 @@ def _end(
 ) -> None:
     report.seconds = time.monotonic() - started
     moment = now()
-    search.catch_up()
+    try:
+        search.catch_up()
+    except DatabaseError:  # derived data, which the worker looks after again; the mail is stored
+        log.exception("the text index could not be brought up to date", mailbox=mailbox.pk)
     with lease.storing():
         if error is None:
             if work is not None and work.gap is not None:

@@ -38,6 +38,7 @@ class Work:
     cursors: dict[int, str] = field(default_factory=dict)  # folder id -> where it stands once `departed` is decided
     remote: dict[int, RemoteFolder] = field(default_factory=dict)  # folder id -> the folder as the server lists it
     reconnected: int = 0
+    ended: bool = False  # nothing more is fetched: what still reads ahead is not to connect again
     fetched_bytes: int = 0  # of emails, and the time it took to get them: how fast the link is
     fetching_seconds: float = 0.0
     stored_at: float = field(default_factory=time.monotonic)
@@ -61,13 +62,25 @@ class Work:
                 pass
 
     def reconnect(self, error: ProviderError) -> None:
-        """A fresh connection in place of one that broke by `error`; raises that when too many did."""
-        if self.reconnected >= MOST_CONNECTIONS:
+        """A fresh connection in place of one that broke by `error`; raises that when too many did, or all has ended."""
+        if self.ended or self.reconnected >= MOST_CONNECTIONS:
             raise error
         self.reconnected += 1
         self.session.close()
         self.keep_alive("connecting again")
         self.session = self.reopen()
+
+    @contextmanager
+    def fetching(self) -> Iterator[None]:
+        """Who ends early, for another reason than the provider gives, waits for no more than the answer under way: what
+        reads ahead, in a thread of its own, then fetches nothing more."""
+        try:
+            yield
+        except ProviderError:
+            raise
+        except BaseException:
+            self.ended = True
+            raise
 
     def close(self) -> None:
         self.session.close()
