@@ -177,7 +177,7 @@ def _postgres_step() -> int:
                 " || setweight(to_tsvector('simple', %s), 'B') || to_tsvector('simple', %s)"
                 " || to_tsvector('simple', %s))"
                 " ON CONFLICT (body_id) DO UPDATE SET document = excluded.document",
-                [(body_id, *map(_folded, texts)) for body_id, *texts in _documents(body_ids)],
+                [(number, own, *map(_folded, texts)) for number, own, *texts in _documents(body_ids)],
             )
     return len(body_ids)
 
