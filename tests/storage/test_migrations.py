@@ -53,3 +53,19 @@ def test_html_is_packed_and_unpacked() -> None:
 
     again = step("0008_awaited_texts").get_model("storage", "Body")
     assert list(again.objects.order_by("digest").values_list("html", flat=True)) == PAGES
+
+
+@pytest.mark.usefixtures("restored")
+def test_what_postgresql_indexed_under_the_old_word_of_its_company_is_indexed_again() -> None:
+    older = step("0010_departed_copies")
+    body = older.get_model("storage", "Body").objects.create(
+        message_id=message_of(older, 1).pk, digest="1", text="Montag"
+    )
+    postgres = connection.vendor == "postgresql"
+    if postgres:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO search_body VALUES (%s, to_tsvector('simple', 'company1company Montag'))", [body.pk]
+            )
+    queue = step(None).get_model("storage", "ToIndex")
+    assert list(queue.objects.values_list("body_id", flat=True)) == ([body.pk] if postgres else [])
