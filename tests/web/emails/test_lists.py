@@ -82,6 +82,12 @@ def test_searching_finds_words_of_texts_names_addresses_and_file_names(mailbox: 
         assert ("Nothing found" in words(answer)) is (not found)
     for odd in ('"', "*", "   ", "\x00", "-", "a" * 5000):
         assert alice.get(url(mailbox), {"q": odd}).status_code == 200, odd
+    for without_words in ('"', "* -", "!!!"):
+        assert "A search needs letters or digits" in words(alice.get(url(mailbox), {"q": without_words}))
+
+
+def test_a_search_without_a_mailbox_is_one_in_the_first(mailbox: Mailbox, alice: Client) -> None:
+    assert subjects(alice.get("/emails/", {"q": "zebra quokka"}, follow=True)) == [PLAIN]
 
 
 def test_paging_goes_to_the_end_and_back_over_the_same_emails(

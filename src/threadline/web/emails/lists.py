@@ -25,7 +25,8 @@ def emails(request: SignedIn) -> HttpResponse:
     mailbox = access.own_mailboxes(request.user).first()
     if mailbox is None:
         return render(request, "emails/none.html", {"section": "emails"})
-    return redirect("folder", mailbox_id=mailbox.pk, role="inbox")
+    asked = f"?{urlencode({'q': words})}" if (words := request.GET.get("q", "")) else ""
+    return redirect(reverse("folder", args=[mailbox.pk, "inbox"]) + asked)
 
 
 @login_required
@@ -71,6 +72,7 @@ def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
         "mailbox": mailbox,
         "role": role,
         "words": words,
+        "has_words": any(character.isalnum() for character in words),
         "found": _found(mailbox, role, words, found) if found else {},
         "rows": [_row(copy, mailbox, role, searched | position) for copy in page.copies],
         "newer_url": "?" + urlencode(searched | {"after": page.newer}) if page.newer else "",
