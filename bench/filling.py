@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from threadline.clock import now
 from threadline.domain.connection import State
-from threadline.storage import search
+from threadline.storage import index_file, search
 from threadline.storage.models import Company, Folder, Mailbox, User
 
 BEGAN, SECONDS_BETWEEN = 1_600_000_000, 40
@@ -96,7 +96,7 @@ def _quickly() -> Iterator[None]:
         return
     with connection.cursor() as cursor:
         for setting in ("journal_mode=MEMORY", "synchronous=OFF", "cache_size=-400000", "foreign_keys=OFF"):
-            cursor.execute(f"PRAGMA {setting}")
+            cursor.execute(f"PRAGMA main.{setting}")
     yield
     connection.close()
 
@@ -302,20 +302,25 @@ def _index() -> None:
     """The text index as `search` fills it, by one statement."""
     search.prepare()
     company = search.scope(Company.objects.get().pk)
-    joined = "FROM storage_body b JOIN storage_message m ON m.id = b.message_id"
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("PRAGMA search.synchronous=OFF")
-            cursor.execute(
-                "INSERT INTO search.body_text(rowid, scope, subject, people, files, body)"
-                f" SELECT b.id, %s, m.subject, m.sender_name || ' ' || m.sender_address, '', b.text {joined}",
+    if connection.vendor == "sqlite":
+        with index_file.opened() as index:
+            index.execute("PRAGMA synchronous=OFF")
+            index.execute("ATTACH DATABASE ? AS store", [str(connection.settings_dict["NAME"])])
+            index.execute(
+                "INSERT INTO body_text(rowid, scope, subject, people, files, body)"
+                " SELECT b.id, ?, m.subject, m.sender_name || ' ' || m.sender_address, '', b.text"
+                " FROM store.storage_body b JOIN store.storage_message m ON m.id = b.message_id",
                 [company],
             )
-            return
-        words = "regexp_replace(%s || ' ' || m.subject || ' ' || m.sender_address || ' ' || b.text, '\\W+', ' ', 'g')"
+        index_file.all_is_queued()
+        return
+    words = "regexp_replace(m.subject || ' ' || m.sender_address || ' ' || b.text, '\\W+', ' ', 'g')"
+    with connection.cursor() as cursor:
         cursor.execute("DROP INDEX IF EXISTS search_body_document")
         cursor.execute(
-            f"INSERT INTO search_body (body_id, document) SELECT b.id, to_tsvector('simple', {words}) {joined}",
+            "INSERT INTO search_body (body_id, document)"
+            f" SELECT b.id, array_to_tsvector(ARRAY[%s]) || to_tsvector('simple', {words})"
+            " FROM storage_body b JOIN storage_message m ON m.id = b.message_id",
             [company],
         )
         search.prepare()
