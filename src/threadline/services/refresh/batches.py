@@ -25,7 +25,7 @@ from threadline.services.refresh.work import Work
 from threadline.storage.arrivals import Arrival
 from threadline.storage.models import Folder
 
-BATCH_BYTES = 20 * 1024 * 1024  # expected, at the server
+BATCH_BYTES = 14 * 1024 * 1024  # expected, at the server
 PIECE_BYTES = 1024 * 1024  # fetched, and handed to the parser
 PIECES_AHEAD = 8  # fetched, while the parser is at those before them
 BATCHES_AHEAD = 2  # read, while the one before them is stored
