@@ -2,7 +2,9 @@
 
 import datetime as dt
 import imaplib
+import socket
 import ssl
+import time
 
 import psycopg
 import pytest
@@ -234,6 +236,17 @@ class TestFaults:
             proxy.behave(refuse=True)
             with pytest.raises((imaplib.IMAP4.error, OSError)):
                 imaplib.IMAP4("127.0.0.1", proxy.port, timeout=5)
+
+    def test_new_behaviour_counts_also_when_a_connection_is_cut_just_then(self, mailbox: Dovecot) -> None:
+        with FaultProxy(mailbox.port) as proxy:
+            with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client:
+                client.recv(1000)
+                proxy.behave(up=Cut(after=50, how="refuse"), rate=100)
+                client.sendall(b"X" * 100)  # half a second on its way before it is cut
+                time.sleep(0.1)
+                proxy.behave()
+                assert client.recv(1000) == b""
+            sign_in(mailbox, port=proxy.port).logout()
 
 
 def test_the_browser_shows_a_page_and_notices_an_error(page: Page, browser_log: BrowserLog) -> None:

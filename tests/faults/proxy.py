@@ -87,6 +87,7 @@ class FaultProxy:
         self._target = (target_host, target_port)
         self._tls = tls
         self._behaviour = Behaviour()
+        self._changing = threading.Lock()
         self._counts = Counts()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -96,7 +97,8 @@ class FaultProxy:
 
     def behave(self, **changes: Any) -> None:
         """Misbehave in these ways (fields of `Behaviour`) from now on, and in no other; without any, be good again."""
-        self._behaviour = replace(Behaviour(), **changes)
+        with self._changing:
+            self._behaviour = Behaviour(**changes)
 
     @property
     def counts(self) -> Counts:
@@ -270,9 +272,15 @@ class FaultProxy:
             await self._while(lambda: getattr(self._behaviour, stream.direction) == cut)
         elif cut.how in ("reset", "refuse"):
             if cut.how == "refuse":
-                self._behaviour = replace(self._behaviour, refuse=True)
+                self._refuse_from_now_on(stream, cut)
             _reset(stream.writer)
         raise ConnectionAbortedError("cut as asked")
+
+    def _refuse_from_now_on(self, stream: _Stream, cut: Cut) -> None:
+        """Unless the behaviour has changed meanwhile, from the other thread: what a test asked for last is what counts."""
+        with self._changing:
+            if getattr(self._behaviour, stream.direction) == cut:
+                self._behaviour = replace(self._behaviour, refuse=True)
 
 
 def _corrupt(stream: _Stream, data: bytes, at: int) -> bytes:

@@ -75,7 +75,8 @@ def assert_it_ends_and_comes_right(mailbox: Mailbox, proxy: FaultProxy, server: 
     assert_it_says_what_happened(mailbox)
     assert_nothing_is_doubled()
     proxy.behave()
-    assert again(mailbox).outcome == "complete"
+    report = again(mailbox)
+    assert report.outcome == "complete", report
     assert_whole(mailbox, server)
 
 

@@ -23,6 +23,12 @@ from .test_pool import MEGABYTE, SLOW, around, killing, mail, subjects
 PARSER = Parser()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _parser() -> Iterator[None]:
+    yield
+    PARSER.close()
+
+
 def pieces_of(*sizes: int) -> list[list[Content]]:
     return [[mail(f"p{piece}m{number}") for number in range(size)] for piece, size in enumerate(sizes)]
 
