@@ -277,7 +277,7 @@ class FaultProxy:
         raise ConnectionAbortedError("cut as asked")
 
     def _refuse_from_now_on(self, stream: _Stream, cut: Cut) -> None:
-        """Unless the behaviour has changed meanwhile, from the other thread: what a test asked for last is what counts."""
+        """Unless the behaviour has changed meanwhile: what a test asked for last is what counts."""
         with self._changing:
             if getattr(self._behaviour, stream.direction) == cut:
                 self._behaviour = replace(self._behaviour, refuse=True)
