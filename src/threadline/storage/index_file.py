@@ -1,12 +1,13 @@
 """The file of the text index beside the embedded store (`search.sqlite3`), made where it is missing or damaged.
 
-All of it is derived. So a file that cannot be used is put aside, an empty one takes its place, and everything is queued
-for that. Its watermark says how far in the queue it is filled; below zero nothing was queued for it yet, and whoever is
-killed in between leaves that to the next.
+All of it is derived. So a file that cannot be used, or that another version of Threadline made, is put aside, an empty
+one takes its place, and everything is queued for that. Its watermark says how far in the queue it is filled; below zero
+nothing was queued for it yet, and whoever is killed in between leaves that to the next.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -21,14 +22,16 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 30.0  # seconds that one indexer waits for another
 TOKENIZER = "unicode61 remove_diacritics 2"
-# Nobody asks where in a text a word stands: without that the index is half as large and made in two thirds of the time.
-# So a question may hold words and no phrases.
+_VERSION = 2  # of what is below, and of which words `search` writes
+# Nobody asks where in an email a word stands, nor in which of these columns: without that the index is a quarter as
+# large and made in half the time. So a question may hold words and the beginnings of words, and nothing else.
 _MADE = f"""
 BEGIN IMMEDIATE;
 CREATE VIRTUAL TABLE IF NOT EXISTS body_text USING fts5(
-    scope, subject, people, files, body, content='', detail=column, tokenize="{TOKENIZER}");
+    scope, subject, people, files, body, content='', detail=none, tokenize="{TOKENIZER}");
 INSERT INTO body_text(body_text, rank) VALUES ('hashsize', 16777216);
-INSERT INTO body_text(body_text, rank) VALUES ('automerge', 8);
+INSERT INTO body_text(body_text, rank) VALUES ('automerge', 16);
+PRAGMA user_version = {_VERSION};
 CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
 INSERT INTO watermark SELECT -1 WHERE NOT EXISTS (SELECT 1 FROM watermark);
 COMMIT;
@@ -39,6 +42,10 @@ _INCOMPLETE = ("no such table: watermark", "no such table: body_text", "vtable c
 
 class OfAnotherStore(DatabaseError):
     """The index is filled beyond the end of the queue: it was made for a later state of the store, or another one."""
+
+
+class OfAnotherVersion(DatabaseError):
+    """Another version of Threadline made the index, in another way."""
 
 
 @contextmanager
@@ -67,12 +74,13 @@ def to_read() -> str:
 
 def is_whole() -> bool:
     """Make the file where it is missing or cannot be used. False: everything has to be queued for it."""
+    seen = identity()
     try:
         return _watermark_of_what_is_there() >= 0
     except DatabaseError as error:
         if not is_damage(error):  # locked, or the disk refuses: no word on the file itself
             raise
-        put_aside(error)
+        put_aside(error, seen)
         return _watermark_of_what_is_there() >= 0
 
 
@@ -80,6 +88,8 @@ def _watermark_of_what_is_there() -> int:
     with opened() as index:
         if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'watermark'").fetchone():
             index.executescript(_MADE)
+        elif index.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+            raise OfAnotherVersion("another version of Threadline made it")
         return int(index.execute("SELECT queued FROM watermark").fetchone()[0])
 
 
@@ -98,16 +108,32 @@ def all_is_queued() -> None:
 def is_damage(error: DatabaseError) -> bool:
     """Whether an error says that the file cannot be used, rather than that it is locked or the disk full."""
     code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, OfAnotherStore) or code in _UNUSABLE or any(text in str(error) for text in _INCOMPLETE)
+    made_for_others = isinstance(error, (OfAnotherStore, OfAnotherVersion))
+    return made_for_others or code in _UNUSABLE or any(text in str(error) for text in _INCOMPLETE)
 
 
-def put_aside(reason: Exception) -> None:
-    """Whoever still has the file open goes on with it, by no name, until it ends."""
-    log.warning("the text index cannot be used and is made again", reason=str(reason))
+def identity() -> int | None:
+    """Which file there is at present, None without one."""
+    try:
+        return _path().stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def put_aside(reason: Exception, seen: int | None) -> None:
+    """Put the file aside that was `seen`; not another that somebody made in its place meanwhile.
+
+    Whoever still has the file open goes on with it, by no name, until it ends.
+    """
     path = _path()
-    if path.exists():
-        path.replace(path.with_name(path.name + ".damaged"))
-    _take_away(path, "-wal", "-shm")
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of nothing but the next lines: nobody waits for long
+        if identity() != seen:
+            return
+        log.warning("the text index cannot be used and is made again", reason=str(reason))
+        if path.exists():
+            path.replace(path.with_name(path.name + ".damaged"))
+        _take_away(path, "-wal", "-shm")
 
 
 def take_away() -> None:

@@ -26,6 +26,7 @@ from threadline.storage.models import Body, Participant, ToIndex
 
 T = TypeVar("T")
 BATCH = 1_000
+_OWN = "\ue000"  # begins the word that says whose an email is, in the index file: no letter of any language
 _WORD = re.compile(r"[^\W_]+")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human text is longer
@@ -33,7 +34,7 @@ TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human tex
 # The words of `scope` and the limits of `_documents`, in one statement.
 _SQLITE_ENTRIES = """
 INSERT INTO body_text(rowid, scope, subject, people, files, body)
-SELECT body.id, 'company' || message.company_id || 'company',
+SELECT body.id, :own || message.company_id,
     substr(coalesce(body.subject, message.subject), 1, 4000),
     (SELECT substr(group_concat(name || ' ' || as_written, ' '), 1, :limit) FROM store.storage_participant
         WHERE message_id = message.id AND copy_id IS NULL),
@@ -96,12 +97,13 @@ def catch_up(*, at_least: int = 1) -> int:
 
 def _mending(use: Callable[[], T]) -> T:
     """What `use` makes of the index file; of an empty one, when the file turns out to be unusable."""
+    seen = index_file.identity() if connection.vendor == "sqlite" else None
     try:
         return use()
     except DatabaseError as error:
         if connection.vendor != "sqlite" or not index_file.is_damage(error):
             raise
-        index_file.put_aside(error)
+        index_file.put_aside(error, seen)
         index_file.is_whole()
         with connection.cursor() as cursor:
             if _queue_all(cursor):
@@ -145,7 +147,7 @@ def _file_step(index: sqlite3.Connection) -> int:
             [BATCH],
         ).fetchone()
         if count:
-            index.execute(_SQLITE_ENTRIES, {"last": queued, "limit": TEXT_LIMIT})
+            index.execute(_SQLITE_ENTRIES, {"last": queued, "limit": TEXT_LIMIT, "own": _OWN})
             index.execute("UPDATE watermark SET queued = ?", [queued])
         index.execute("COMMIT")
     except BaseException:
@@ -207,9 +209,9 @@ def _documents(ids: Sequence[int]) -> list[tuple[int, str, str, str, str, str]]:
 
 
 def scope(company_id: int) -> str:
-    """The word that keeps one company's mail out of another's results. Nobody can ask for it or for its beginning: the
-    index file has it in a column of its own, and PostgreSQL's begins as no word does."""
-    return f"company{company_id}company" if connection.vendor == "sqlite" else f":{company_id}"
+    """The word that keeps one company's mail out of another's results. Nobody can ask for it or for its beginning: it
+    begins as no word does."""
+    return f"{_OWN if connection.vendor == 'sqlite' else ':'}{company_id}"
 
 
 def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
@@ -220,7 +222,7 @@ def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
         return None
     if sqlite_words:
         every = " AND ".join(f'"{term}"*' for term in terms)
-        query = f"scope:{scope(company_id)} AND {{subject people files body}} : ({every})"
+        query = f'"{scope(company_id)}" AND {every}'
         return "SELECT rowid FROM search.body_text WHERE body_text MATCH %s", [query]
     every = " & ".join(f"'{term}':*" for term in terms)
     asked = "(%s::tsquery && to_tsquery('simple', %s))"  # the first as it stands
@@ -236,7 +238,8 @@ def _tokens(words: str) -> list[str]:
         memory.execute(f'CREATE VIRTUAL TABLE given USING fts5(words, tokenize="{index_file.TOKENIZER}")')
         memory.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(given, instance)")
         memory.execute("INSERT INTO given VALUES (?)", [words])
-        return [token for (token,) in memory.execute("SELECT term FROM tokens ORDER BY offset")]
+        found = [token for (token,) in memory.execute("SELECT term FROM tokens ORDER BY offset")]
+        return [token for token in found if not token.startswith(_OWN)]
 
 
 def at_most(query: tuple[str, list[Any]], count: int) -> list[int] | None:
