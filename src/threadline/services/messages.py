@@ -105,6 +105,11 @@ def search_in(mailbox: Mailbox, words: str) -> Found:
     return Found(frozenset(pk for pk, mailbox_id in copies if mailbox_id == mailbox.pk), None)
 
 
+def search_is_complete(mailbox: Mailbox) -> bool:
+    """Whether a search looks at every email: what came just now is indexed in a moment."""
+    return not search.lacks_some_of(mailbox.company_id)
+
+
 def copies_of(mailbox: Mailbox, role: Role) -> QuerySet[Copy]:
     folders = list(Folder.objects.filter(mailbox=mailbox, role=role.value).values_list("pk", flat=True))
     return Copy.objects.filter(folder_id__in=folders, where=Where.HERE.value)

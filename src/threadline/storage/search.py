@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from threadline.storage import index_file
@@ -292,7 +293,16 @@ def rebuild() -> int:
 
 def behind() -> int:
     """How many bodies wait to be indexed."""
+    return _waiting().count()
+
+
+def _waiting() -> QuerySet[ToIndex]:
     waiting = ToIndex.objects.all()
     if connection.vendor == "sqlite":  # there, what is done stays on the queue for a while
         waiting = waiting.filter(pk__gt=_mending(index_file.watermark))
-    return waiting.count()
+    return waiting
+
+
+def lacks_some_of(company_id: int) -> bool:
+    """Whether emails of this company wait to be indexed."""
+    return _waiting().filter(body__message__company_id=company_id).exists()

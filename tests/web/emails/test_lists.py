@@ -12,13 +12,15 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.browser.letters import letter
 from tests.servers.dovecot import Dovecot
-from tests.services.world import ALICE, ANNA, run
+from tests.services.world import ALICE, ANNA, World, run
+from tests.storage.test_search import email
 from tests.web.emails.conftest import ON_A_PROFILE, PLAIN, SENT, STRANGER, UNLINKED
 from tests.web.visiting import mailbox_of, words
 from threadline.domain.connection import State
 from threadline.services import people
 from threadline.services.refresh.ask import NOT_REFRESHABLE
-from threadline.storage.models import Copy, Mailbox, User
+from threadline.storage import search
+from threadline.storage.models import Copy, Mailbox, ToIndex, User
 
 pytestmark = pytest.mark.needs("dovecot")
 
@@ -84,6 +86,23 @@ def test_searching_finds_words_of_texts_names_addresses_and_file_names(mailbox: 
         assert alice.get(url(mailbox), {"q": odd}).status_code == 200, odd
     for without_words in ('"', "* -", "!!!"):
         assert "A search needs letters or digits" in words(alice.get(url(mailbox), {"q": without_words}))
+
+
+def test_a_search_says_when_it_did_not_look_at_every_email_of_the_company(
+    mailbox: Mailbox, alice: Client, world: World
+) -> None:
+    def says_so() -> bool:
+        return "Some emails are still being added to the search" in words(alice.get(url(mailbox), {"q": "zebra"}))
+
+    assert not says_so()
+    theirs = email(world.rival, "Montag")
+    assert not says_so(), "what another company waits for is its own affair"
+    body = email(mailbox.company, "Montag")
+    assert {theirs.pk, body.pk} == set(ToIndex.objects.values_list("body_id", flat=True))
+    assert says_so()
+    assert "still being added" not in words(alice.get(url(mailbox))), "without a search there is nothing to say"
+    search.catch_up()
+    assert not says_so()
 
 
 def test_a_search_without_a_mailbox_is_one_in_the_first(mailbox: Mailbox, alice: Client) -> None:

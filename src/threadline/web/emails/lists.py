@@ -73,6 +73,7 @@ def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
         "role": role,
         "words": words,
         "has_words": any(character.isalnum() for character in words),
+        "still_indexing": bool(words) and not messages.search_is_complete(mailbox),
         "found": _found(mailbox, role, words, found) if found else {},
         "rows": [_row(copy, mailbox, role, searched | position) for copy in page.copies],
         "newer_url": "?" + urlencode(searched | {"after": page.newer}) if page.newer else "",
