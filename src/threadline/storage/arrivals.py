@@ -35,6 +35,7 @@ from threadline.storage.models import (
     Participant,
     ToIndex,
 )
+from threadline.storage.versions import Head, Version, head_of, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def _write(
     announced: Mapping[str, Announced] | None = None,
 ) -> Stored:
     announced = announced or {}
-    versions = [_version(arrival.parsed, messages.heads[arrival.key]) for arrival in arrivals]
+    versions = [version_of(arrival.parsed, messages.heads[arrival.key]) for arrival in arrivals]
     if awaiting:
         versions = [
             replace(version, digest=announcements.version_of(folder, arrival.generation, arrival.remote_id))
@@ -208,49 +209,8 @@ def _copy(
 @dataclass(slots=True)
 class _Messages:
     by_key: dict[str, int]
-    heads: dict[str, _Head]  # by key too
+    heads: dict[str, Head]  # by key too
     new: set[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What a message shows of its first copy; a version that shows something else keeps its own."""
-
-    subject: str
-    sender_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """Which version an arrival shows, and what its subject and sender's name are where they are not its message's."""
-
-    digest: str
-    subject: str | None
-    sender_name: str | None
-
-
-def _head(parsed: ParsedMessage) -> _Head:
-    return _Head(parsed.subject, parsed.sender[0].name if parsed.sender else "")
-
-
-def _version(parsed: ParsedMessage, message: _Head) -> _Version:
-    """The key takes in neither subject nor names, so a forgery may show others over the very same text."""
-    own = _head(parsed)
-    subject = None if _folded(own.subject) == _folded(message.subject) else own.subject
-    name = None if _folded(own.sender_name) == _folded(message.sender_name) else own.sender_name
-    if subject is None and name is None:
-        return _Version(parsed.digest, None, None)
-    digest = hashlib.blake2b(digest_size=32, person=b"version 1")
-    for part in (parsed.digest, _folded(own.subject), _folded(own.sender_name)):
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return _Version(digest.hexdigest(), subject, name)
-
-
-def _folded(text: str) -> str:
-    """White space does not count: servers fold headers each in their own way."""
-    return " ".join(text.split())
 
 
 def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _Messages:
@@ -258,7 +218,7 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
     held = Message.objects.filter(company_id=company_id, key__in=among_texts(keys))
     by_key, heads = {}, {}
     for key, pk, subject, name in held.values_list("key", "pk", "subject", "sender_name"):
-        by_key[key], heads[key] = pk, _Head(subject, name)
+        by_key[key], heads[key] = pk, Head(subject, name)
     first: dict[str, Arrival] = {}
     for arrival in arrivals:
         if arrival.key not in by_key:
@@ -269,7 +229,7 @@ def _messages(company_id: int, arrivals: Sequence[Arrival], now: datetime) -> _M
     rows = []
     for key, arrival in first.items():
         parsed = arrival.parsed
-        heads[key] = _head(parsed)
+        heads[key] = head_of(parsed)
         rows.append(
             {
                 "id": ids[key],
@@ -301,13 +261,13 @@ def _named_ids(parsed: ParsedMessage) -> Named:
 def _bodies(
     by_key: Mapping[str, int],
     arrivals: Sequence[Arrival],
-    versions: Sequence[_Version],
+    versions: Sequence[Version],
     announced: Mapping[str, Announced],
     *,
     to_index: bool,
 ) -> dict[tuple[int, str], int]:
     """The versions that the arrivals show, by (message, digest). An announced one becomes what came for it."""
-    wanted: dict[tuple[int, str], tuple[Arrival, _Version]] = {}
+    wanted: dict[tuple[int, str], tuple[Arrival, Version]] = {}
     for arrival, version in zip(arrivals, versions, strict=True):
         wanted.setdefault((by_key[arrival.key], version.digest), (arrival, version))
     found = {
@@ -331,7 +291,7 @@ def _bodies(
     return found | fill | ids
 
 
-def _body(message_id: int, arrival: Arrival, version: _Version) -> dict[str, Any]:
+def _body(message_id: int, arrival: Arrival, version: Version) -> dict[str, Any]:
     parsed = arrival.parsed
     return {
         "message_id": message_id,
