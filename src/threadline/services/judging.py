@@ -67,8 +67,7 @@ class Bench:
             else:
                 known = tuple(pair[0] in openly for openly, _ in blocked) if blocklists else nobody
                 judged.append(_judged(its, *self._by_shape(its, known)))
-        judged += self._by_facts(by_facts)
-        return judged
+        return judged + self._by_facts(by_facts) if by_facts else judged
 
     def _learn_folders(self, folder_ids: Collection[int]) -> None:
         unknown = [pk for pk in folder_ids if pk not in self._kinds]

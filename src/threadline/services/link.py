@@ -18,6 +18,7 @@ from threadline.services import access, audit
 from threadline.services.judging import Bench, Judged
 from threadline.services.policy import policy_of
 from threadline.storage import bulk, pairs
+from threadline.storage.among import among
 from threadline.storage.models import Company, Link, Message, Person, PersonAddress, User
 
 CHUNK = 500  # people, and emails, of one question
@@ -52,7 +53,8 @@ def put_on_profiles(judged: Sequence[Judged], *, now: datetime) -> int:
     shown = [one for one in judged if one.link_id is None and one.shown[-1]]
     if not shown:
         return 0
-    times = dict(Message.objects.filter(pk__in={one.message_id for one in shown}).values_list("pk", "at"))
+    emails = among({one.message_id for one in shown})
+    times = dict(Message.objects.filter(pk__in=emails).values_list("pk", "at"))
     shared = _sharing_people({one.person_id for one in shown})
     bulk.insert(
         Link,
@@ -79,8 +81,8 @@ def _sharing_people(person_ids: Collection[int]) -> set[int]:
     """Those of these people whose primary address is somebody else's primary address too."""
     holders: dict[int, set[int]] = defaultdict(set)
     for chunk in _chunks(sorted(person_ids)):
-        primary = PersonAddress.objects.filter(person_id__in=chunk, primary=True)
-        addresses = list(primary.values_list("address_id", flat=True))
+        primary = PersonAddress.objects.filter(person_id__in=among(chunk), primary=True)
+        addresses = among(set(primary.values_list("address_id", flat=True)))
         rows = PersonAddress.objects.filter(address_id__in=addresses, primary=True)
         for address_id, person_id in rows.values_list("address_id", "person_id"):
             holders[address_id].add(person_id)
