@@ -119,10 +119,13 @@ def test_an_index_of_another_version_is_filled_again(spoil: Callable[[Path], Non
     acme, bodies = an_indexed_company()
     connection.close()
     spoil(settings.SEARCH_STORE)
+    aside = settings.SEARCH_STORE.with_name("search.sqlite3.damaged")
+    aside.unlink(missing_ok=True)
     more = email(acme, "another Montag")
     assert search.behind() == len(bodies) + 1
     search.catch_up()
     assert found(acme, "montag") == {*bodies, more.pk}
+    assert not aside.exists(), "there is nothing wrong with it"
 
 
 def test_who_finds_the_same_damage_later_leaves_the_file_that_took_its_place() -> None:

@@ -121,7 +121,8 @@ def identity() -> int | None:
 
 
 def put_aside(reason: Exception, seen: int | None) -> None:
-    """Put the file aside that was `seen`; not another that somebody made in its place meanwhile.
+    """Put the file aside that was `seen`; not another that somebody made in its place meanwhile. One of another version
+    is taken away: nobody wants to look into it, and it is large.
 
     Whoever still has the file open goes on with it, by no name, until it ends.
     """
@@ -131,9 +132,9 @@ def put_aside(reason: Exception, seen: int | None) -> None:
         if identity() != seen:
             return
         log.warning("the text index cannot be used and is made again", reason=str(reason))
-        if path.exists():
+        if path.exists() and not isinstance(reason, OfAnotherVersion):  # of which there is nothing to find out
             path.replace(path.with_name(path.name + ".damaged"))
-        _take_away(path, "-wal", "-shm")
+        _take_away(path, "", "-wal", "-shm")
 
 
 def take_away() -> None:
