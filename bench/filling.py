@@ -301,16 +301,16 @@ class _Writer:
 def _index() -> None:
     """The text index as `search` fills it, by one statement."""
     search.prepare()
-    company = search.scope(Company.objects.get().pk)
+    company = Company.objects.get().pk
     if connection.vendor == "sqlite":
         with index_file.opened() as index:
             index.execute("PRAGMA synchronous=OFF")
             index.execute("ATTACH DATABASE ? AS store", [str(connection.settings_dict["NAME"])])
             index.execute(
-                "INSERT INTO body_text(rowid, scope, subject, people, files, body)"
-                " SELECT b.id, ?, m.subject, m.sender_name || ' ' || m.sender_address, '', b.text"
+                "INSERT INTO words(rowid, subject, people, files, body)"
+                " SELECT ? + b.id, m.subject, m.sender_name || ' ' || m.sender_address, '', b.text"
                 " FROM store.storage_body b JOIN store.storage_message m ON m.id = b.message_id",
-                [company],
+                [search.numbers_of(company).start],
             )
         index_file.all_is_queued()
         return
@@ -321,6 +321,6 @@ def _index() -> None:
             "INSERT INTO search_body (body_id, document)"
             f" SELECT b.id, array_to_tsvector(ARRAY[%s]) || to_tsvector('simple', {words})"
             " FROM storage_body b JOIN storage_message m ON m.id = b.message_id",
-            [company],
+            [search.scope(company)],
         )
         search.prepare()

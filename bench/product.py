@@ -92,7 +92,7 @@ class Installation:
                 asked = "SELECT count(*) FROM search_body WHERE document @@ plainto_tsquery('simple', %s)"
                 return int((store.execute(asked, [word]).fetchone() or (0,))[0])
         with closing(sqlite3.connect(self.folder / "search.sqlite3")) as index:
-            asked = "SELECT count(*) FROM body_text WHERE body_text MATCH ?"
+            asked = "SELECT count(*) FROM words WHERE words MATCH ?"
             return int(index.execute(asked, [f'"{word}"']).fetchone()[0])
 
     @contextmanager

@@ -102,3 +102,11 @@ def test_the_word_that_keeps_companies_apart_is_found_by_nobody(words: str) -> N
         assert query is not None
         assert found(acme, text) <= {named.pk}
     assert found(acme, words) == {named.pk}
+
+
+def test_a_word_that_is_asked_for_often_is_one_word() -> None:
+    search.rebuild()
+    acme = accounts.add_company("Acme")
+    email(acme, "Wir sehen uns am Montag")
+    search.catch_up()
+    assert found(acme, "wir " * 50 + "nirgends") == set()

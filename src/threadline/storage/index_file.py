@@ -1,7 +1,7 @@
 """The file of the text index beside the embedded store (`search.sqlite3`), made where it is missing or damaged.
 
-All of it is derived. So a file that cannot be used, or that another version of Threadline made, is put aside, an empty
-one takes its place, and everything is queued for that. Its watermark says how far in the queue it is filled; below zero
+All of it is derived. So a file that cannot be used is taken away and made anew, one that another version of Threadline
+made is emptied, and everything is queued for it. Its watermark says how far in the queue it is filled; below zero
 nothing was queued for it yet, and whoever is killed in between leaves that to the next.
 """
 
@@ -10,42 +10,39 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 PATIENCE = 30.0  # seconds that one indexer waits for another
 TOKENIZER = "unicode61 remove_diacritics 2"
-_VERSION = 2  # of what is below, and of which words `search` writes
+_VERSION = 2  # of what is below, and of how `search` numbers emails
 # Nobody asks where in an email a word stands, nor in which of these columns: without that the index is a quarter as
-# large and made in half the time. So a question may hold words and the beginnings of words, and nothing else.
-_MADE = f"""
-BEGIN IMMEDIATE;
-CREATE VIRTUAL TABLE IF NOT EXISTS body_text USING fts5(
-    scope, subject, people, files, body, content='', detail=none, tokenize="{TOKENIZER}");
-INSERT INTO body_text(body_text, rank) VALUES ('hashsize', 16777216);
-INSERT INTO body_text(body_text, rank) VALUES ('automerge', 16);
-PRAGMA user_version = {_VERSION};
-CREATE TABLE IF NOT EXISTS watermark (queued INTEGER NOT NULL);
-INSERT INTO watermark SELECT -1 WHERE NOT EXISTS (SELECT 1 FROM watermark);
-COMMIT;
-"""  # noqa: S608  a word of ours
+# large and made in half the time. So a question may hold words and the beginnings of words, and nothing else. What is
+# made in another way has another name, lest an earlier version that still runs fill this table in its own way.
+_MADE = (
+    f"""CREATE VIRTUAL TABLE words USING fts5(
+        subject, people, files, body, content='', detail=none, tokenize="{TOKENIZER}")""",
+    "INSERT INTO words(words, rank) VALUES ('hashsize', 16777216)",
+    "INSERT INTO words(words, rank) VALUES ('automerge', 16)",
+    "CREATE TABLE watermark (queued INTEGER NOT NULL)",
+    "INSERT INTO watermark VALUES (-1)",
+    f"PRAGMA user_version = {_VERSION}",
+)
 _UNUSABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_INCOMPLETE = ("no such table: watermark", "no such table: body_text", "vtable constructor failed: body_text")
+_INCOMPLETE = ("no such table: watermark", "no such table: words", "vtable constructor failed: words")
 
 
 class OfAnotherStore(DatabaseError):
     """The index is filled beyond the end of the queue: it was made for a later state of the store, or another one."""
-
-
-class OfAnotherVersion(DatabaseError):
-    """Another version of Threadline made the index, in another way."""
 
 
 @contextmanager
@@ -74,45 +71,98 @@ def to_read() -> str:
 
 def is_whole() -> bool:
     """Make the file where it is missing or cannot be used. False: everything has to be queued for it."""
-    seen = identity()
+    return or_anew(_made) >= 0
+
+
+def or_anew(use: Callable[[], T]) -> T:
+    """What `use` makes of the file; of the one that takes its place, when it turns out to be unusable."""
+    seen = _identity()
     try:
-        return _watermark_of_what_is_there() >= 0
+        return use()
     except DatabaseError as error:
-        if not is_damage(error):  # locked, or the disk refuses: no word on the file itself
+        # Locked, or the disk refuses: no word on the file itself, unless somebody took it away meanwhile.
+        if not is_damage(error) and _identity() == seen:
             raise
-        put_aside(error, seen)
-        return _watermark_of_what_is_there() >= 0
+        if is_damage(error) and not _lacks_tables(error):  # those, somebody may be making just now
+            _take_away(seen, error)
+    try:
+        _made()
+        return use()
+    except DatabaseError as error:
+        if not is_damage(error):
+            raise
+        _take_away(_identity(), error)
+    _made()
+    return use()
 
 
-def _watermark_of_what_is_there() -> int:
+def _made() -> int:
+    """How far the index is filled, which is made where there is none, or another version's."""
     with opened() as index:
-        if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'watermark'").fetchone():
-            index.executescript(_MADE)
-        elif index.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-            raise OfAnotherVersion("another version of Threadline made it")
+        if not _is_ours(index):
+            _make(index)
         return int(index.execute("SELECT queued FROM watermark").fetchone()[0])
 
 
+def _is_ours(index: sqlite3.Connection) -> bool:
+    has_watermark = index.execute("SELECT 1 FROM sqlite_master WHERE name = 'watermark'").fetchone()
+    return bool(has_watermark) and index.execute("PRAGMA user_version").fetchone() == (_VERSION,)
+
+
+def _make(index: sqlite3.Connection, *, anew: bool = False) -> None:
+    """In place: the file may be in use, and SQLite's own locks keep order."""
+    index.execute("BEGIN IMMEDIATE")
+    try:
+        if anew or not _is_ours(index):  # somebody may have been quicker
+            made = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE %' OR name = 'watermark'"
+            for (name,) in index.execute(made).fetchall():
+                index.execute(f'DROP TABLE "{name}"')
+            for statement in _MADE:
+                index.execute(statement)
+        index.execute("COMMIT")
+    except BaseException:
+        index.execute("ROLLBACK")
+        raise
+
+
+def begin_again() -> None:
+    """The index is empty, and nothing is queued for it."""
+
+    def empty() -> None:
+        with opened() as index:
+            _make(index, anew=True)
+
+    or_anew(empty)
+
+
 def watermark() -> int:
-    """How far in the queue the index is filled. Raises what `is_damage` knows where there is no usable file."""
+    """How far in the queue the index is filled; below zero, nothing was queued for it. Raises what `is_damage` knows
+    where there is no usable file."""
     with opened() as index:
         return int(index.execute("SELECT queued FROM watermark").fetchone()[0])
 
 
 def all_is_queued() -> None:
-    """Everything was queued for this file."""
-    with opened() as index:
-        index.execute("UPDATE watermark SET queued = 0 WHERE queued < 0")
+    """Everything was queued for this file, and is in the store for good."""
+
+    def note() -> None:
+        with opened() as index:
+            index.execute("UPDATE watermark SET queued = 0 WHERE queued < 0")
+
+    or_anew(note)
 
 
 def is_damage(error: DatabaseError) -> bool:
     """Whether an error says that the file cannot be used, rather than that it is locked or the disk full."""
     code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-    made_for_others = isinstance(error, (OfAnotherStore, OfAnotherVersion))
-    return made_for_others or code in _UNUSABLE or any(text in str(error) for text in _INCOMPLETE)
+    return isinstance(error, OfAnotherStore) or code in _UNUSABLE or _lacks_tables(error)
 
 
-def identity() -> int | None:
+def _lacks_tables(error: DatabaseError) -> bool:
+    return any(text in str(error) for text in _INCOMPLETE)
+
+
+def _identity() -> int | None:
     """Which file there is at present, None without one."""
     try:
         return _path().stat().st_ino
@@ -120,31 +170,21 @@ def identity() -> int | None:
         return None
 
 
-def put_aside(reason: Exception, seen: int | None) -> None:
-    """Put the file aside that was `seen`; not another that somebody made in its place meanwhile. One of another version
-    is taken away: nobody wants to look into it, and it is large.
+def _take_away(seen: int | None, reason: Exception) -> None:
+    """Take the file away that was `seen`; not another that somebody made in its place meanwhile.
 
-    Whoever still has the file open goes on with it, by no name, until it ends.
+    Whoever still has it open goes on with it, by no name, until it ends.
     """
     path = _path()
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of nothing but the next lines: nobody waits for long
-        if identity() != seen:
-            return
-        log.warning("the text index cannot be used and is made again", reason=str(reason))
-        if path.exists() and not isinstance(reason, OfAnotherVersion):  # of which there is nothing to find out
-            path.replace(path.with_name(path.name + ".damaged"))
-        _take_away(path, "", "-wal", "-shm")
-
-
-def take_away() -> None:
-    """The file is gone; whoever has it open goes on with it until it ends."""
-    _take_away(_path(), "", "-wal", "-shm")
-
-
-def _take_away(path: Path, *endings: str) -> None:
-    for ending in endings:
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # for no longer than the next lines take
+        if _identity() == seen:
+            log.warning("the text index cannot be used and is made again", reason=str(reason))
+            for ending in ("", "-wal", "-shm"):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
+    finally:
+        os.close(folder)
 
 
 def wait_for_the_disk() -> None:

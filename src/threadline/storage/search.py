@@ -16,9 +16,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
@@ -27,25 +26,32 @@ from threadline.storage.models import Body, Participant, ToIndex
 
 T = TypeVar("T")
 BATCH = 1_000
-_OWN = "\ue000"  # begins the word that says whose an email is, in the index file: no letter of any language
+MOST_WORDS = 24  # of a question
+_OF_ONE_COMPANY = 2**40  # bodies; the index file numbers them company by company
 _WORD = re.compile(r"[^\W_]+")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 TEXT_LIMIT = 200_000  # characters of one mail that are searchable; no human text is longer
 
-# The words of `scope` and the limits of `_documents`, in one statement.
-_SQLITE_ENTRIES = """
-INSERT INTO body_text(rowid, scope, subject, people, files, body)
-SELECT body.id, :own || message.company_id,
+# The limits of `_documents`, in one statement. FTS5 likes its documents in the order of their numbers.
+_SQLITE_ENTRIES = f"""
+WITH queued AS MATERIALIZED (
+    SELECT body.id AS body_id, message.id AS message_id, message.company_id * {_OF_ONE_COMPANY} + body.id AS number
+    FROM store.storage_toindex AS queue
+    JOIN store.storage_body AS body ON body.id = queue.body_id
+    JOIN store.storage_message AS message ON message.id = body.message_id
+    WHERE queue.id > (SELECT queued FROM watermark) AND queue.id <= :last ORDER BY number
+)
+INSERT INTO words(rowid, subject, people, files, body)
+SELECT queued.number,
     substr(coalesce(body.subject, message.subject), 1, 4000),
     (SELECT substr(group_concat(name || ' ' || as_written, ' '), 1, :limit) FROM store.storage_participant
         WHERE message_id = message.id AND copy_id IS NULL),
     (SELECT substr(group_concat(json_extract(value, '$.name'), ' '), 1, 4000) FROM json_each(body.attachments)),
     substr(body.text, 1, :limit)
-FROM store.storage_toindex AS queue
-JOIN store.storage_body AS body ON body.id = queue.body_id
-JOIN store.storage_message AS message ON message.id = body.message_id
-WHERE queue.id > (SELECT queued FROM watermark) AND queue.id <= :last ORDER BY queue.id
-"""
+FROM queued
+CROSS JOIN store.storage_body AS body ON body.id = queued.body_id
+CROSS JOIN store.storage_message AS message ON message.id = queued.message_id
+"""  # noqa: S608  a number of ours
 _POSTGRES = """
 CREATE TABLE IF NOT EXISTS search_body (body_id bigint PRIMARY KEY, document tsvector NOT NULL);
 CREATE INDEX IF NOT EXISTS search_body_document ON search_body USING gin (document);
@@ -55,21 +61,27 @@ CREATE INDEX IF NOT EXISTS search_body_document ON search_body USING gin (docume
 def attach(*, connection: BaseDatabaseWrapper, **_: object) -> None:
     """Give every connection to the embedded store the search index beside it."""
     if connection.vendor == "sqlite":
-        whole = index_file.is_whole()
+        if not index_file.is_whole():
+            _queue_all()
         with connection.cursor() as cursor:
-            if not whole and _queue_all(cursor):
-                index_file.all_is_queued()
             cursor.execute("ATTACH DATABASE %s AS search", [index_file.to_read()])
 
 
-def _queue_all(cursor: CursorWrapper) -> bool:
-    """Queue every body; False while the store itself is being made."""
-    cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'storage_toindex'")
-    if cursor.fetchone() is None:
-        return False
-    cursor.execute("DELETE FROM storage_toindex")
-    cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
-    return True
+def _queue_all() -> None:
+    """Queue every body for an index for which nothing was queued yet.
+
+    The file says that it was done only when the store has it for good: whoever is killed in between, or rolled back,
+    leaves it to the next. Two who do it at once do it twice.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'storage_toindex'")
+        if cursor.fetchone() is None:  # the store itself is being made
+            return
+        if index_file.or_anew(index_file.watermark) >= 0:  # somebody was quicker
+            return
+        cursor.execute("DELETE FROM storage_toindex")
+        cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
+    transaction.on_commit(index_file.all_is_queued)
 
 
 def prepare(**_: object) -> None:
@@ -90,6 +102,7 @@ def catch_up(*, at_least: int = 1) -> int:
         return 0
     if connection.vendor != "sqlite":
         return _until_done(_postgres_step)
+    _watermark()
     done = _mending(_fill_file)
     if at_least == 1:  # a transaction of the store: not while somebody stores one batch after the other
         _take_off_the_queue()
@@ -98,20 +111,34 @@ def catch_up(*, at_least: int = 1) -> int:
 
 def _mending(use: Callable[[], T]) -> T:
     """What `use` makes of the index file; of an empty one, when the file turns out to be unusable."""
-    seen = index_file.identity() if connection.vendor == "sqlite" else None
-    try:
+    if connection.vendor != "sqlite":
         return use()
-    except DatabaseError as error:
-        if connection.vendor != "sqlite" or not index_file.is_damage(error):
-            raise
-        index_file.put_aside(error, seen)
-        index_file.is_whole()
-        with connection.cursor() as cursor:
-            if _queue_all(cursor):
-                index_file.all_is_queued()
-        if not connection.in_atomic_block:
-            connection.close()  # it has the unusable file attached; the next one has the other
+    tried = 0
+
+    def once_more() -> T:
+        nonlocal tried
+        tried += 1
+        if tried > 1:
+            _attach_anew()
         return use()
+
+    return index_file.or_anew(once_more)
+
+
+def _attach_anew() -> None:
+    """Another file is there; everything is queued for it."""
+    if not index_file.is_whole():
+        _queue_all()
+    if not connection.in_atomic_block:
+        connection.close()  # it has the unusable file attached; the next one has the other
+
+
+def _watermark() -> int:
+    """How far in the queue the index is filled. Everything is queued for it, also when who made it was killed."""
+    if (found := _mending(index_file.watermark)) < 0:
+        _queue_all()
+        found = _mending(index_file.watermark)
+    return found
 
 
 def _fill_file() -> int:
@@ -142,13 +169,14 @@ def _file_step(index: sqlite3.Connection) -> int:
         # Writing first locks this file and not the store, which is only read.
         index.execute("UPDATE watermark SET queued = queued")
         # Writers to the embedded store come one after the other, so queue numbers appear in their order.
+        # Of an index for which not everything is queued nobody must say that it is filled up to anywhere.
         queued, count = index.execute(
-            "SELECT max(id), count(*) FROM"
-            " (SELECT id FROM store.storage_toindex WHERE id > (SELECT queued FROM watermark) ORDER BY id LIMIT ?)",
+            "SELECT max(id), count(*) FROM (SELECT id FROM store.storage_toindex"
+            " WHERE id > (SELECT queued FROM watermark WHERE queued >= 0) ORDER BY id LIMIT ?)",
             [BATCH],
         ).fetchone()
         if count:
-            index.execute(_SQLITE_ENTRIES, {"last": queued, "limit": TEXT_LIMIT, "own": _OWN})
+            index.execute(_SQLITE_ENTRIES, {"last": queued, "limit": TEXT_LIMIT})
             index.execute("UPDATE watermark SET queued = ?", [queued])
         index.execute("COMMIT")
     except BaseException:
@@ -159,7 +187,7 @@ def _file_step(index: sqlite3.Connection) -> int:
 
 def _take_off_the_queue() -> None:
     """What is indexed; also what somebody indexed who was killed before taking it off."""
-    done = ToIndex.objects.filter(pk__lte=_mending(index_file.watermark))
+    done = ToIndex.objects.filter(pk__lte=_watermark())
     if done.exists():
         index_file.wait_for_the_disk()
         done.delete()
@@ -209,25 +237,31 @@ def _documents(ids: Sequence[int]) -> list[tuple[int, str, str, str, str, str]]:
     return documents
 
 
-def scope(company_id: int) -> str:
-    """The word that keeps one company's mail out of another's results. Nobody can ask for it or for its beginning: it
-    begins as no word does."""
-    return f"{_OWN if connection.vendor == 'sqlite' else ':'}{company_id}"
-
-
 def matching(company_id: int, words: str) -> tuple[str, list[Any]] | None:
     """A SQL subquery (and its parameters) of the body ids that hold every word; None when there is no word in it."""
-    sqlite_words = connection.vendor == "sqlite"
-    terms = (_tokens(words) if sqlite_words else _WORD.findall(_folded(words).lower()))[:12]
-    if not terms:
-        return None
-    if sqlite_words:
+    if connection.vendor == "sqlite":
+        terms = list(dict.fromkeys(_tokens(words)))[:MOST_WORDS]
+        numbers = numbers_of(company_id)
         every = " AND ".join(f'"{term}"*' for term in terms)
-        query = f'"{scope(company_id)}" AND {every}'
-        return "SELECT rowid FROM search.body_text WHERE body_text MATCH %s", [query]
+        found = "SELECT rowid - %s FROM search.words WHERE words MATCH %s AND rowid >= %s AND rowid < %s"
+        return (found, [numbers.start, every, numbers.start, numbers.stop]) if terms else None
+    terms = list(dict.fromkeys(_WORD.findall(_folded(words).lower())))[:MOST_WORDS]
     every = " & ".join(f"'{term}':*" for term in terms)
     asked = "(%s::tsquery && to_tsquery('simple', %s))"  # the first as it stands
-    return f"SELECT body_id FROM search_body WHERE document @@ {asked}", [f"'{scope(company_id)}'", every]  # noqa: S608
+    found = f"SELECT body_id FROM search_body WHERE document @@ {asked}"  # noqa: S608
+    return (found, [f"'{scope(company_id)}'", every]) if terms else None
+
+
+def numbers_of(company_id: int) -> range:
+    """How the index file numbers the bodies of a company: they are its numbers in the store, from the first of these.
+    So no word of any email can bring it into another company's results."""
+    return range(company_id * _OF_ONE_COMPANY, (company_id + 1) * _OF_ONE_COMPANY)
+
+
+def scope(company_id: int) -> str:
+    """The word that keeps one company's mail out of another's results on PostgreSQL. Nobody can ask for it or for its
+    beginning, nor write it: it begins as no word does."""
+    return f":{company_id}"
 
 
 def _tokens(words: str) -> list[str]:
@@ -239,8 +273,7 @@ def _tokens(words: str) -> list[str]:
         memory.execute(f'CREATE VIRTUAL TABLE given USING fts5(words, tokenize="{index_file.TOKENIZER}")')
         memory.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(given, instance)")
         memory.execute("INSERT INTO given VALUES (?)", [words])
-        found = [token for (token,) in memory.execute("SELECT term FROM tokens ORDER BY offset")]
-        return [token for token in found if not token.startswith(_OWN)]
+        return [token for (token,) in memory.execute("SELECT term FROM tokens ORDER BY offset")]
 
 
 def at_most(query: tuple[str, list[Any]], count: int) -> list[int] | None:
@@ -274,20 +307,16 @@ def _gather(sql: str, parameters: list[Any]) -> None:
 def rebuild() -> int:
     """Throw the index away and fill it again; returns how many bodies were indexed."""
     if connection.vendor == "sqlite":
-        index_file.take_away()
-        index_file.is_whole()
-    else:
-        prepare()
-        with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE search_body")
-    with transaction.atomic():
-        ToIndex.objects.all().delete()
-        with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
-    if connection.vendor == "sqlite":
-        index_file.all_is_queued()
+        index_file.begin_again()
+        _queue_all()
         if not connection.in_atomic_block:
-            connection.close()  # it has the index that was thrown away attached
+            connection.close()  # it may have an unusable file attached
+        return catch_up()
+    prepare()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE search_body")
+        ToIndex.objects.all().delete()
+        cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
     return catch_up()
 
 
@@ -299,7 +328,7 @@ def behind() -> int:
 def _waiting() -> QuerySet[ToIndex]:
     waiting = ToIndex.objects.all()
     if connection.vendor == "sqlite":  # there, what is done stays on the queue for a while
-        waiting = waiting.filter(pk__gt=_mending(index_file.watermark))
+        waiting = waiting.filter(pk__gt=_watermark())
     return waiting
 
 

@@ -56,6 +56,9 @@ def opened(request: SignedIn, mailbox_id: int, role: str, copy_id: int) -> HttpR
 
 def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
     words = request.GET.get("q", "").strip()[:200]
+    has_words = any(character.isalnum() for character in words)
+    # Asked before the search: what is indexed meanwhile, it may have missed.
+    still_indexing = has_words and not messages.search_is_complete(mailbox)
     found = messages.search_in(mailbox, words) if words else None
     page = messages.listing(
         mailbox,
@@ -72,8 +75,8 @@ def _list(request: SignedIn, mailbox: Mailbox, role: str) -> dict[str, Any]:
         "mailbox": mailbox,
         "role": role,
         "words": words,
-        "has_words": any(character.isalnum() for character in words),
-        "still_indexing": bool(words) and not messages.search_is_complete(mailbox),
+        "has_words": has_words,
+        "still_indexing": still_indexing,
         "found": _found(mailbox, role, words, found) if found else {},
         "rows": [_row(copy, mailbox, role, searched | position) for copy in page.copies],
         "newer_url": "?" + urlencode(searched | {"after": page.newer}) if page.newer else "",

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from threadline import clock
-from threadline.services import forecast, gaps, health, installation, verify
+from threadline.services import forecast, gaps, health, installation, messages, verify
 from threadline.services.connect import history
 from threadline.services.forecast import Outlook
 from threadline.services.refresh.ask import NOBODY_AT_WORK
@@ -114,12 +114,20 @@ def _says_connected(mailbox: Mailbox, known: Known) -> str:
     return "The first load is not complete; the next refresh goes on where it stopped. There is nothing to do."
 
 
+def _held(mailbox: Mailbox, known: Known) -> str:
+    if not known.held:
+        return "none yet"
+    if messages.search_is_complete(mailbox):
+        return f"{known.held:,}, all kept and searchable"
+    return f"{known.held:,}, all kept; some are still being added to the search"
+
+
 def _facts(mailbox: Mailbox, user: User, known: Known, ahead: Outlook | None) -> Iterable[tuple[str, str | SafeString]]:
     if mailbox.who != "nobody" and mailbox.state != "disconnected":
         yield "Who must act", who_acts(mailbox, user)
     if mailbox.state not in {"connected", "delayed"}:
         yield "Since", when(mailbox.since)
-    yield "Emails held", f"{known.held:,}, all kept and searchable" if known.held else "none yet"
+    yield "Emails held", _held(mailbox, known)
     yield "History", _history(mailbox)
     if known.last is not None and mailbox.last_refresh_at is not None:
         yield "Last refresh", _last_refresh(mailbox, known)
