@@ -241,9 +241,11 @@ class TestFaults:
         with FaultProxy(mailbox.port) as proxy:
             with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client:
                 client.recv(1000)
+                proxy.reset_counts()
                 proxy.behave(up=Cut(after=50, how="refuse"), rate=100)
                 client.sendall(b"X" * 100)  # half a second on its way before it is cut
-                time.sleep(0.1)
+                while not proxy.bytes_up:
+                    time.sleep(0.01)
                 proxy.behave()
                 assert client.recv(1000) == b""
             sign_in(mailbox, port=proxy.port).logout()

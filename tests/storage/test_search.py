@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
+from django.db import connection
 
 from threadline.services import accounts
 from threadline.storage import search
@@ -110,3 +113,28 @@ def test_a_word_that_is_asked_for_often_is_one_word() -> None:
     email(acme, "Wir sehen uns am Montag")
     search.catch_up()
     assert found(acme, "wir " * 50 + "nirgends") == set()
+
+
+def test_a_rebuild_and_an_indexer_do_not_wait_for_each_other_for_ever() -> None:
+    search.rebuild()
+    acme = accounts.add_company("Acme")
+    bodies = {email(acme, f"number{number} Montag").pk for number in range(60)}
+    rebuilt = Event()
+
+    def index() -> None:
+        try:
+            while not rebuilt.is_set():
+                search.catch_up()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        indexing = thread.submit(index)
+        try:
+            for _ in range(8):
+                search.rebuild()
+        finally:
+            rebuilt.set()
+        indexing.result()
+    search.catch_up()
+    assert found(acme, "montag") == bodies

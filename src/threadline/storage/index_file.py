@@ -74,8 +74,11 @@ def is_whole() -> bool:
     return or_anew(_made) >= 0
 
 
-def or_anew(use: Callable[[], T]) -> T:
-    """What `use` makes of the file; of the one that takes its place, when it turns out to be unusable."""
+def or_anew(use: Callable[[], T], *, and_then: Callable[[], None] = lambda: None) -> T:
+    """What `use` makes of the file; of the one that takes its place, when it turns out to be unusable.
+
+    `and_then` is called with that one in place, before it is used.
+    """
     seen = _identity()
     try:
         return use()
@@ -87,12 +90,14 @@ def or_anew(use: Callable[[], T]) -> T:
             _take_away(seen, error)
     try:
         _made()
+        and_then()
         return use()
     except DatabaseError as error:
         if not is_damage(error):
             raise
         _take_away(_identity(), error)
     _made()
+    and_then()
     return use()
 
 
@@ -114,8 +119,8 @@ def _make(index: sqlite3.Connection, *, anew: bool = False) -> None:
     index.execute("BEGIN IMMEDIATE")
     try:
         if anew or not _is_ours(index):  # somebody may have been quicker
-            made = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE %' OR name = 'watermark'"
-            for (name,) in index.execute(made).fetchall():
+            tables = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE %' OR name = 'watermark'"
+            for (name,) in index.execute(tables).fetchall():
                 index.execute(f'DROP TABLE "{name}"')
             for statement in _MADE:
                 index.execute(statement)

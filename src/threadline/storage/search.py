@@ -110,19 +110,8 @@ def catch_up(*, at_least: int = 1) -> int:
 
 
 def _mending(use: Callable[[], T]) -> T:
-    """What `use` makes of the index file; of an empty one, when the file turns out to be unusable."""
-    if connection.vendor != "sqlite":
-        return use()
-    tried = 0
-
-    def once_more() -> T:
-        nonlocal tried
-        tried += 1
-        if tried > 1:
-            _attach_anew()
-        return use()
-
-    return index_file.or_anew(once_more)
+    """What `use` makes of the index; of an empty file, when the one there turns out to be unusable."""
+    return index_file.or_anew(use, and_then=_attach_anew) if connection.vendor == "sqlite" else use()
 
 
 def _attach_anew() -> None:
@@ -314,8 +303,9 @@ def rebuild() -> int:
         return catch_up()
     prepare()
     with transaction.atomic(), connection.cursor() as cursor:
+        # In the order in which an indexer locks them, so that neither waits for the other for ever.
+        cursor.execute("DELETE FROM storage_toindex")
         cursor.execute("TRUNCATE search_body")
-        ToIndex.objects.all().delete()
         cursor.execute("INSERT INTO storage_toindex (body_id) SELECT id FROM storage_body ORDER BY id")
     return catch_up()
 
