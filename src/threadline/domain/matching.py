@@ -13,7 +13,7 @@ from threadline.domain.messages import ParsedMessage
 KEY_BYTES = 16
 _TEXT_BYTES = 4096
 _SNIPPET = 200
-_USUALLY_ENOUGH = 1_000
+_USUALLY_ENOUGH = 400
 _LONGEST_READ = 20_000  # characters of a text that a snippet is looked for in
 # Newsletters pad their preview with invisible characters; Gmail's own snippets carry them too.
 _INVISIBLE = re.compile(
@@ -55,18 +55,23 @@ def key_of(message: ParsedMessage) -> bytes:
         date=message.date,
         subject=message.subject,
         to=[address.address for address in message.to],
-        text=message.text,
+        text="" if message.message_id else message.text,  # which need not be decoded for most
     )
 
 
-def snippet(text: str) -> str:
+def snippet(text_utf8: bytes) -> str:
     """The first words that the sender wrote, without quoted lines, at most 200 characters."""
-    words = _first_words(text[:_USUALLY_ENOUGH])
-    if len(words) <= _SNIPPET and len(text) > _USUALLY_ENOUGH:
-        words = _first_words(text[:_LONGEST_READ])
+    words = _first_words(_start(text_utf8, _USUALLY_ENOUGH))
+    if len(words) <= _SNIPPET and len(text_utf8) > _USUALLY_ENOUGH:
+        words = _first_words(_start(text_utf8, _LONGEST_READ))
     if len(words) <= _SNIPPET:
         return words
     return words[: _SNIPPET - 1].rsplit(" ", 1)[0].rstrip() + "…"
+
+
+def _start(text_utf8: bytes, most: int) -> str:
+    """So many characters of the text; of a long one the rest is not decoded."""
+    return text_utf8[: 4 * most].decode("utf-8", "ignore")[:most]
 
 
 def _first_words(text: str) -> str:

@@ -56,13 +56,17 @@ class ParsedMessage:
     date: datetime | None  # the Date header, aware, UTC; None when absent or invalid
     in_reply_to: tuple[str, ...]
     references: tuple[str, ...]
-    text: str  # the plain text; made from the HTML where there is no plain part
+    text_utf8: bytes  # the plain text, made from the HTML where there is no plain part; encoded once, and kept so
     packed_html: bytes  # the HTML as received, not sanitised (`packing`); b"" where there is none
     attachments: tuple[Attachment, ...]
     kind: MessageKind
     digest: str  # hex digest of what a reader sees (text, html, attachment names and sizes): tells versions apart
     complete: bool = True  # False: something could not be read, and the raw form must be kept
     defects: tuple[str, ...] = field(default=())
+
+    @property
+    def text(self) -> str:
+        return self.text_utf8.decode()
 
     @property
     def html(self) -> str:

@@ -298,8 +298,8 @@ def _body(message_id: int, arrival: Arrival, version: Version) -> dict[str, Any]
         "digest": version.digest,
         "subject": version.subject,
         "sender_name": version.sender_name,
-        "snippet": snippet(parsed.text)[:300],
-        "text": parsed.text,
+        "snippet": snippet(parsed.text_utf8),
+        "text": parsed.text_utf8,
         "packed_html": parsed.packed_html,
         "attachments": [
             {

@@ -1,8 +1,9 @@
 """Many rows at once, past the ORM: a first load writes a dozen rows for every email, and building a model object and an
 SQL expression for each of their values took most of its time.
 
-A row is a mapping from every column (a field's `attname`) to its value; `id` only where it was reserved beforehand,
-because other rows of the batch refer to it. A column that a model gains later is an error here, not a silent default.
+A row is a mapping from every column (a field's `attname`) to its value, a text as `str` or as its octets in UTF-8; `id`
+only where it was reserved beforehand, because other rows of the batch refer to it. A column that a model gains later is
+an error here, not a silent default.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def insert(model: type[Model], rows: Iterable[Row], *, ignore_conflicts: bool = 
     columns = list(given[0])
     if {*columns, "id"} != set(fields):
         raise TypeError(f"{model.__name__} has the columns {sorted(fields)}; named were {sorted(columns)}")
-    prepared = _prepared(given, {column: fields[column].get_internal_type() for column in columns})
+    kinds = {column: fields[column].get_internal_type() for column in columns}
+    prepared = _prepared(given, kinds)
     quote = connection.ops.quote_name
     # Here a field's attname is its column: no model names columns of its own.
     into = f"{quote(model._meta.db_table)} ({', '.join(map(quote, columns))})"  # noqa: SLF001
@@ -64,16 +66,24 @@ def insert(model: type[Model], rows: Iterable[Row], *, ignore_conflicts: bool = 
                     copy.write_row(row)
             return
         with connection.wrap_database_errors:
-            _insert_together(cursor, into, prepared, "ON CONFLICT DO NOTHING" if ignore_conflicts else "")
+            one = f"({', '.join(map(_mark, kinds.values()))})"
+            _insert_together(cursor, into, one, prepared, "ON CONFLICT DO NOTHING" if ignore_conflicts else "")
 
 
-def _insert_together(cursor: CursorWrapper, into: str, rows: Sequence[Sequence[Any]], unless: str) -> None:
-    execute, executemany, mark = cursor.execute, cursor.executemany, "%s"
+def _mark(kind: str) -> str:
+    """Where a value goes in a statement. Text may be given as UTF-8: SQLite keeps those octets, and nobody encodes them
+    again."""
+    if connection.vendor != "sqlite":
+        return "%s"
+    return "CAST(%s AS TEXT)" if kind == "TextField" else "%s"
+
+
+def _insert_together(cursor: CursorWrapper, into: str, one: str, rows: Sequence[Sequence[Any]], unless: str) -> None:
+    execute, executemany = cursor.execute, cursor.executemany
     if connection.vendor == "sqlite":
         # Past Django's cursor, which looks for its own marks in statements that hold thousands of the driver's.
-        driver, mark = cursor.cursor, "?"
+        driver, one = cursor.cursor, one.replace("%s", "?")
         execute, executemany = partial(sqlite3.Cursor.execute, driver), partial(sqlite3.Cursor.executemany, driver)
-    one = f"({', '.join([mark] * len(rows[0]))})"
     whole = len(rows) - len(rows) % _TOGETHER
     together = f"INSERT INTO {into} VALUES {', '.join([one] * _TOGETHER)} {unless}"  # noqa: S608  names of ours
     for start in range(0, whole, _TOGETHER):
@@ -90,7 +100,7 @@ def update(model: type[Model], rows: Iterable[Row]) -> None:
     columns = [column for column in given[0] if column != "id"]
     kinds = {column: fields[column].get_internal_type() for column in (*columns, "id")}
     quote = connection.ops.quote_name
-    values = ", ".join(f"{quote(column)} = %s" for column in columns)
+    values = ", ".join(f"{quote(column)} = {_mark(kinds[column])}" for column in columns)
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE {quote(model._meta.db_table)} SET {values} WHERE id = %s",  # noqa: S608, SLF001  names of ours
@@ -122,7 +132,13 @@ def _preparation(kind: str) -> Callable[[Any], Any] | None:
         return _json
     if kind == "DateTimeField" and connection.vendor == "sqlite":
         return _as_sqlite_writes_it
+    if kind == "TextField" and connection.vendor != "sqlite":
+        return _decoded
     return None
+
+
+def _decoded(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _json(value: Any) -> str:

@@ -58,7 +58,10 @@ def decode(data: bytes, label: str) -> tuple[str, bool]:
         return without_nul(guess(data)), name is not None
     try:
         text = data.decode(name).removeprefix("\ufeff")
-        return without_nul(text) if name == "utf-8" else scrub(text), True
+        if name != "utf-8":
+            return scrub(text), True
+        # Looked for among the bytes, because a search among characters of two bytes each takes forty times as long.
+        return (without_nul(text) if b"\0" in data else text), True
     except UnicodeError:
         pass
     if name != "utf-8" and not _SEVEN_BIT.match(name):

@@ -40,7 +40,7 @@ def compose(head: Head, body: Body) -> ParsedMessage:
         found.append(defects.TEXT_CUT)
     leaves = [leaf for leaf in body.root.leaves() if leaf.text is None]
     attachments = _attachments(leaves, html)
-    octets = html.encode("utf-8", "replace")
+    html_utf8, text_utf8 = html.encode("utf-8", "replace"), text.encode("utf-8", "replace")
     return ParsedMessage(
         message_id=head.message_id,
         subject=head.subject,
@@ -52,11 +52,11 @@ def compose(head: Head, body: Body) -> ParsedMessage:
         date=head.date,
         in_reply_to=head.in_reply_to,
         references=head.references,
-        text=text,
-        packed_html=pack_bytes(octets),
+        text_utf8=text_utf8,
+        packed_html=pack_bytes(html_utf8),
         attachments=attachments,
         kind=_kind(head, leaves),
-        digest=_digest(text, html, octets, leaves),
+        digest=_digest((text, text_utf8), (html, html_utf8), leaves),
         complete=defects.UNREAD.isdisjoint(found),
         defects=tuple(dict.fromkeys(found)),
     )
@@ -158,10 +158,11 @@ def _kind(head: Head, leaves: list[Node]) -> MessageKind:
     return MessageKind.LIST if head.bulk else MessageKind.PERSONAL
 
 
-def _digest(text: str, html: str, html_octets: bytes, leaves: list[Node]) -> str:
-    """Of what a reader sees. Sizes are those estimated from the encoded form: the same however it was fetched."""
+def _digest(text: tuple[str, bytes], html: tuple[str, bytes], leaves: list[Node]) -> str:
+    """Of what a reader sees, each with its octets. Sizes are those estimated from the encoded form: the same however it
+    was fetched."""
     digest = hashlib.sha256()
-    for shown, octets in ((text, text.encode("utf-8", "replace")), (html, html_octets)):
+    for shown, octets in (text, html):
         digest.update(_stripped(shown, octets).replace(b"\r", b""))  # however lines end; a CR of its own shows nothing
         digest.update(b"\0")
     for leaf in leaves:

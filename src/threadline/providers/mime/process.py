@@ -33,6 +33,14 @@ _Answers = Annotated[list[frames.Answer], msgspec.Meta(min_length=1)]  # so that
 _answers_of: msgspec.msgpack.Decoder[list[frames.Answer]] = msgspec.msgpack.Decoder(_Answers)
 
 
+def _sound(answers: list[frames.Answer]) -> list[frames.Answer]:
+    """The answers. Raises UnicodeDecodeError for a text that the store could not give back."""
+    for answer in answers:
+        if isinstance(answer, frames.Parsed) and not answer.message.text_utf8.isascii():
+            answer.message.text_utf8.decode()
+    return answers
+
+
 class Reason(Enum):
     """Why a child did not answer."""
 
@@ -108,11 +116,11 @@ class Process:
         deadline = time.monotonic() + seconds
         try:
             while len(outcome.answers) < count:
-                outcome.answers += _answers_of.decode(self._receive(deadline))
+                outcome.answers += _sound(_answers_of.decode(self._receive(deadline)))
         except TimeoutError:
             self.kill()
             outcome.reason = Reason.TIMED_OUT
-        except (OSError, EOFError, msgspec.MsgspecError):
+        except (OSError, EOFError, msgspec.MsgspecError, UnicodeDecodeError):
             outcome.reason = self._cause_of_death()
         if len(outcome.answers) > count:  # what nobody asked: it is not to be trusted with the next batch
             self.kill()
