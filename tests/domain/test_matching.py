@@ -74,7 +74,7 @@ def test_the_key_of_a_parsed_message_is_the_key_of_its_fields() -> None:
     address = Address("Jane", "jane@example.org")
     kim = Address("", "kim@agency.example")
     message = ParsedMessage(
-        None, "Offer", (address,), (), (kim,), (), (), NOON, (), (), "Dear Kim", b"", (), MessageKind.PERSONAL, ""
+        None, "Offer", (address,), (), (kim,), (), (), NOON, (), (), b"Dear Kim", b"", (), MessageKind.PERSONAL, ""
     )
     assert key_of(message) == key()
     assert key_of(replace(message, message_id="a@b")) == key(message_id="a@b")
@@ -93,18 +93,27 @@ def test_the_key_of_a_parsed_message_is_the_key_of_its_fields() -> None:
     ],
 )
 def test_a_snippet_shows_what_the_sender_wrote(text: str, line: str) -> None:
-    assert snippet(text) == line
+    assert snippet(text.encode()) == line
 
 
 @given(st.text())
 def test_a_snippet_is_one_short_line(text: str) -> None:
-    line = snippet(text)
+    line = snippet(text.encode())
     assert len(line) <= 200
     assert line == " ".join(line.split())
 
 
+@given(st.text(min_size=1).filter(str.strip), st.integers(1, 4_000))
+def test_a_snippet_of_a_long_text_is_that_of_its_beginning(word: str, times: int) -> None:
+    """Only the beginning is decoded, cut anywhere: no half a character gets into the line."""
+    text = f"{word} " * times
+    line = snippet(text.encode())
+    assert "\ufffd" not in line or "\ufffd" in word
+    assert snippet(text[:30_000].encode()) == line
+
+
 def test_a_long_snippet_ends_between_words() -> None:
-    line = snippet("word " * 100)
+    line = snippet(b"word " * 100)
     assert line.endswith("word…")
     assert len(line) <= 200
 

@@ -29,6 +29,23 @@ def test_values_come_back_as_they_were_given() -> None:
     assert message.at == at.astimezone(UTC)
 
 
+@pytest.mark.parametrize("text", ["", "plain", "Größe, 会議 and \U0001f642", "a\r\n\tb 'quoted' %s ?"])
+def test_a_text_given_as_its_octets_is_the_text(text: str) -> None:
+    company = accounts.add_company("Acme")
+    with transaction.atomic():
+        (conversation,) = bulk.reserve(Conversation, 1)
+        bulk.insert(Conversation, [{"id": conversation, "company_id": company.pk}])
+        (pk,) = bulk.reserve(Message, 1)
+        at = datetime(2026, 6, 1, tzinfo=UTC)
+        ids = {"id": pk, "company_id": company.pk, "conversation_id": conversation, "message_id_digest": ""}
+        texts = {"key": "k", "subject": text.encode(), "sender_name": text, "sender_address": "", "kind": "personal"}
+        bulk.insert(Message, [ids | texts | {"message_id": None, "date": None, "at": at, "created_at": at}])
+    assert Message.objects.get().subject == text
+    assert Message.objects.filter(subject=text, sender_name=text).exists()  # for the store it is a text, too
+    bulk.update(Message, [{"id": pk, "subject": f"{text}!".encode()}])
+    assert Message.objects.filter(subject=f"{text}!").exists()
+
+
 def test_rows_are_written_over_by_their_id_and_others_are_left_alone() -> None:
     company = accounts.add_company("Acme")
     rows = [EmailAddress.objects.create(company=company, key=f"{name}@acme.example") for name in ("a", "b", "c")]

@@ -65,6 +65,16 @@ def test_a_card_says_what_was_refreshed_checked_and_held(world: World, dovecot: 
     assert "History is complete up to" in page
 
 
+def test_a_connection_that_is_not_protected_stands_out_and_one_that_is_does_not(world: World, alice: Client) -> None:
+    mailbox = mailbox_of(world.alice)
+    for security, marked in (("none", True), ("starttls", False), ("tls", False)):
+        Mailbox.objects.filter(pk=mailbox.pk).update(settings={"security": security, "port": 1143})
+        page = alice.get("/settings/").content.decode()
+        server = page.partition("<dt>Server</dt>")[2].partition("</dd>")[0]
+        assert "1143" in server
+        assert ("tone-warn" in server) is ("not protected" in server) is marked
+
+
 def test_a_refresh_at_work_shows_how_far_it_is(world: World, alice: Client) -> None:
     mailbox = mailbox_of(world.alice, lease_until=now() + timedelta(minutes=1))
     inbox = {"role": "inbox", "name": "INBOX", "listed": 830, "new": 14, "linked": 9, "total": 830}

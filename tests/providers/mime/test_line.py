@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -154,6 +155,19 @@ def test_a_child_that_answers_what_nobody_asked_is_not_believed_further(monkeypa
     monkeypatch.setattr(process, "_receive", lambda _deadline: wrong)
     outcome = process.receive(1, 5.0)
     assert (len(outcome.answers), outcome.reason) == (1, Reason.CRASHED)
+    assert not Path(f"/proc/{process.pid}").exists()
+
+
+@pytest.mark.parametrize("octets", [b"\xff", b"\xed\xa0\x80", b"cut \xe2\x82"])
+def test_a_text_that_the_store_could_not_give_back_is_not_taken(monkeypatch: pytest.MonkeyPatch, octets: bytes) -> None:
+    """Our own reader cannot write such; one that hostile mail has taken over can."""
+    process = Process(1 << 30, 5.0)
+    told = parse(mail("forged"))
+    wrong = msgspec.msgpack.encode([frames.Parsed(replace(told, text_utf8=octets))])
+    monkeypatch.setattr(process, "ready", True)
+    monkeypatch.setattr(process, "_receive", lambda _deadline: wrong)
+    outcome = process.receive(1, 5.0)
+    assert (outcome.answers, outcome.reason) == ([], Reason.CRASHED)
     assert not Path(f"/proc/{process.pid}").exists()
 
 

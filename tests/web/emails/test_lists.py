@@ -55,6 +55,7 @@ def test_a_search_says_how_many_it_found_and_offers_the_other_list(mailbox: Mail
     inbox = alice.get(url(mailbox), {"q": ANNA})
     assert "1 found in Inbox · 1 in Sent" in words(inbox)
     assert f'<a href="{url(mailbox, "sent")}?q=' in inbox.content.decode()
+    assert f'href="{url(mailbox)}">Clear search</a>' in inbox.content.decode()
     nothing = alice.get(url(mailbox), {"q": "no such word"})
     assert "0 found in Inbox · 0 in Sent" in words(nothing)
     assert "found in" not in words(alice.get(url(mailbox)))

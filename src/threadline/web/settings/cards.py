@@ -22,7 +22,7 @@ from threadline.web.settings.acts import acts_of
 from threadline.web.settings.events import recent, result_of
 from threadline.web.settings.expiry import forecast_box, is_alive, sign_in_expires
 from threadline.web.settings.known import Known, Line, known_of, lines_of
-from threadline.web.templatetags.threadline import when
+from threadline.web.templatetags.threadline import icon, when
 from threadline.web.thread_by_day import Break
 from threadline.web.times import day, inline
 from threadline.web.wording import says_refused
@@ -140,8 +140,14 @@ def _facts(mailbox: Mailbox, user: User, known: Known, ahead: Outlook | None) ->
     yield "Access", "read only"
     if mailbox.provider != "imap":
         return
-    protection = PROTECTIONS.get(mailbox.settings.get("security", ""), "")
-    yield "Server", f"port {mailbox.settings.get('port')}, {protection}"
+    yield "Server", _server(str(mailbox.settings.get("port")), str(mailbox.settings.get("security", "")))
+
+
+def _server(port: str, security: str) -> str | SafeString:
+    said = PROTECTIONS.get(security, "")
+    if security != "none":
+        return f"port {port}, {said}"
+    return format_html('port {}, <span class="tone-warn">{} {}</span>', port, icon("warning", 14), said)
 
 
 def _last_refresh(mailbox: Mailbox, known: Known) -> SafeString:
