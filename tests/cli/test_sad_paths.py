@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError, connection
 
 from tests.cli.conftest import OWNER, Answer, Cli, connect, connecting, email
 from tests.faults.proxy import FaultProxy
@@ -237,6 +238,45 @@ def test_the_unexpected_goes_to_the_log_and_one_sentence_to_the_terminal(
     assert answer.err == f"Something went wrong on our side; details in the log: {log}\n"
     assert "RuntimeError: the moon" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "full", "says"),
+    [
+        ("database or disk is full", [], False, "The store in {folder} cannot be used: its disk is full. Make room"),
+        ("disk I/O error", [], True, "The store in {folder} cannot be used: its disk is full. Make room"),
+        ("disk I/O error", [], False, "The store cannot be used: disk I/O error. What was done before it stays."),
+        (
+            "unable to open database file",
+            ["search.sqlite3"],
+            False,
+            "{folder}/search.sqlite3 cannot be used: this user",
+        ),
+        ("attempt to write a readonly database", ["", "threadline.sqlite3"], False, "The store in {folder} cannot be"),
+    ],
+)
+def test_what_is_behind_the_stores_words_is_said(
+    words: str,
+    closed: list[str],
+    full: bool,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A root's tests cannot close a file to themselves, so the system's answers are given here; a disk that is really
+    full is in tests/faults/test_disk.py."""
+    monkeypatch.setenv("THREADLINE_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(connection, "vendor", "sqlite")
+    for name in ("search.sqlite3", "threadline.sqlite3"):
+        (tmp_path / name).touch()
+    shut = [tmp_path / name for name in closed]
+    monkeypatch.setattr("os.access", lambda path, _mode: path not in shut)
+    monkeypatch.setattr("threadline.cli.failures._room", lambda _folder: 0 if full else 10**9)
+    assert failures.explain_failure(OperationalError(words), as_json=False) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(says.format(folder=tmp_path)), said
+    assert said.count("\n") == 1
 
 
 def test_ctrl_c_leaves_with_130(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 def doctor(ctx: click.Context, address: str | None, company_name: str | None) -> None:
     """Check a mailbox's connection step by step, and this installation; without ADDRESS the latter only.
 
-    Changes nothing.
+    Changes nothing about mailboxes, mail and people. Like every command it first brings the store, and the search
+    index made from it, up to this version.
     """
     try:
         prepare()

@@ -114,12 +114,33 @@ def _of_the_database(error: BaseException) -> str:
                 f"The database {at['NAME']} at {place} cannot be reached: {_of_a_connection(text)}. "
                 "Look whether it runs and whether DATABASE_URL is right. What was done before stays."
             )
-    elif "readonly" in text or "unable to open" in text:
-        return (
-            f"The store in {folder} cannot be used: this user may not write there. {_LET_US_WRITE}, "
-            f"or {_ANOTHER_FOLDER}. What was done before stays."
-        )
+    elif folder is not None and (said := _of_the_disk(folder, text)):
+        return f"{said}, or {_ANOTHER_FOLDER}. What was done before stays."
     return f"The store cannot be used: {_sentence(text)} What was done before it stays."
+
+
+_ROOM = 256 * 1024  # bytes: with less, SQLite cannot make the small files that it needs beside each of its own
+
+
+def _of_the_disk(folder: Path, text: str) -> str:
+    """What is wrong with the disk and what helps, where that is behind SQLite's words."""
+    if "is full" in text or ("disk I/O error" in text and _room(folder) < _ROOM):
+        return f"The store in {folder} cannot be used: its disk is full. Make room there"
+    if "readonly" not in text and "unable to open" not in text:
+        return ""
+    closed = [path for path in sorted(folder.glob("*.sqlite3*")) if not os.access(path, os.W_OK)]
+    if closed and os.access(folder, os.W_OK):
+        return f"{closed[0]} cannot be used: this user may not write it. Let this user write it"
+    return f"The store in {folder} cannot be used: this user may not write there. {_LET_US_WRITE}"
+
+
+def _room(folder: Path) -> int:
+    """Bytes that this user may still write there."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return _ROOM  # it is not known to be full
+    return disk.f_bavail * disk.f_frsize
 
 
 def _of_a_connection(text: str) -> str:
