@@ -12,6 +12,7 @@ from threadline.domain.causes import Cause
 from threadline.domain.errors import MessageGone, MessageUnreadable, Throttled, Transient
 from threadline.domain.folders import Role
 from threadline.providers.contract import Content, FetchFailure, Query, RemoteFolder, RemoteItem
+from threadline.providers.imap import fetching
 
 INBOX = RemoteFolder("INBOX", "INBOX", Role.INBOX)
 CONDSTORE = "IMAP4rev1 CONDSTORE"
@@ -36,6 +37,24 @@ def raw(answer: Content | FetchFailure) -> bytes:
 def error(answer: Content | FetchFailure) -> Exception:
     assert isinstance(answer, FetchFailure), answer
     return answer.error
+
+
+def texts(answer: Content | FetchFailure) -> list[bytes]:
+    assert isinstance(answer, Content), answer
+    assert not answer.whole
+    return [part.body for part in answer.parts]
+
+
+def structure(uid: int, octets: int = 200_000) -> str:
+    """What a server says of a message of one text part, with a header of ten bytes."""
+    return (
+        f'* {uid} FETCH (UID {uid} BODYSTRUCTURE ("text" "plain" NIL NIL NIL "7bit" {octets} 9)'
+        " BODY[HEADER] {10}\r\nabc: def\r\n)"
+    )
+
+
+def part(uid: int, text: str) -> str:
+    return f"* {uid} FETCH (UID {uid} BODY[1] {{{len(text)}}}\r\n{text})"
 
 
 class TestFetching:
@@ -154,6 +173,66 @@ class TestFetching:
             (answer,) = fetch(server, 1, size=200_000).values()
         assert isinstance(answer, Content)
         assert (answer.whole, answer.raw) == (True, b"whole")
+
+    def test_large_messages_of_one_shape_are_asked_for_together(self) -> None:
+        shapes = [structure(1), structure(2), structure(3, 2_000_000), structure(4)]
+        with ScriptedServer(
+            on("UID FETCH 1:4 .UID BODYSTRUCTURE", *shapes, "%t OK"),
+            on(r"UID FETCH 1:2,4 .UID BODY.PEEK.1.\)", *(part(uid, f"text {uid}") for uid in (4, 2, 1)), "%t OK"),
+            on("UID FETCH 3 .UID BODY.PEEK.1.<0.1048576>", "* 3 FETCH (UID 3 BODY[1]<0> {6}\r\ntext 3)", "%t OK"),
+            exists=4,
+        ) as server:
+            found = fetch(server, 1, 2, 3, 4, size=200_000)
+        assert {uid: texts(answer) for uid, answer in found.items()} == {
+            str(n): [f"text {n}".encode()] for n in range(1, 5)
+        }
+
+    def test_texts_are_asked_for_while_small_messages_still_come(self) -> None:
+        """No round trip in between: the server has the next question before it is through with the one before it."""
+        small = range(1, 1_101)
+        with (
+            ScriptedServer(
+                on("UID FETCH 2000 .UID BODYSTRUCTURE", structure(2000), "%t OK"),
+                on("UID FETCH 2000 .UID BODY.PEEK.1", part(2000, "text"), "%t OK"),
+                on("UID FETCH", *(whole(uid, "x") for uid in small), "%t OK done"),
+            ) as server,
+            server.open() as session,
+        ):
+            wanted = [*items(*small), *items(2000, size=200_000)]
+            answers = [answer.item.remote_id for answer in session.fetch(INBOX, "7", wanted)]
+            asked = [command.partition("(")[2] for command in server.sent("UID FETCH")]
+        assert sorted(map(int, answers)) == [*small, 2000]
+        assert [line.split()[1] for line in asked] == ["BODYSTRUCTURE", *["BODY.PEEK[])"] * 3, "BODY.PEEK[1])"]
+
+    @pytest.mark.parametrize("refusal", ["NO [SERVERBUG] broken file", "NO some messages could not be fetched", "OK"])
+    def test_one_bad_message_among_several_asked_together_costs_the_others_nothing(self, refusal: str) -> None:
+        with ScriptedServer(
+            on("UID FETCH 1:3 .UID BODYSTRUCTURE", *map(structure, (1, 2, 3)), "%t OK"),
+            on("UID FETCH 1:3 .UID BODY.PEEK.1", part(3, "three"), f"%t {refusal}"),
+            on("UID FETCH 1 .UID BODY.PEEK.1", part(1, "one"), "%t OK"),
+            on("UID FETCH 2 .UID BODY.PEEK.1", f"%t {refusal}"),
+            on("UID FETCH 2 .UID BODY.PEEK..<0.1048576>", "* 2 FETCH (UID 2 BODY[]<0> {5}\r\nwhole)", "%t OK"),
+            exists=3,
+        ) as server:
+            found = fetch(server, 1, 2, 3, size=200_000)
+            assert not [
+                command for command in server.sent("UID FETCH") if "BODY.PEEK[]" in command and " 2 " not in command
+            ]
+        assert (texts(found["1"]), raw(found["2"]), texts(found["3"])) == ([b"one"], b"whole", [b"three"])
+
+    def test_headers_beyond_what_may_be_held_are_read_a_few_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(fetching, "HEADERS_HELD", 40)  # four headers of ten
+        uids = range(1, 12)
+        asked = r"UID FETCH [\d:,]+ .UID "
+        with ScriptedServer(
+            on(f"{asked}BODYSTRUCTURE", *map(structure, uids), "%t OK"),
+            on(f"{asked}BODY.PEEK.1", *(part(uid, f"text {uid}") for uid in uids), "%t OK"),
+            exists=11,
+        ) as server:
+            found = fetch(server, *uids, size=200_000)
+            planned = [command for command in server.sent("UID FETCH") if "BODYSTRUCTURE" in command]
+        assert {uid: texts(answer) for uid, answer in found.items()} == {str(n): [f"text {n}".encode()] for n in uids}
+        assert len(planned) == 3
 
     def test_more_messages_than_one_batch_holds(self) -> None:
         uids = range(1, 1_801)

@@ -1,14 +1,17 @@
 """Fetching messages: small ones whole and many at a time, large ones without their attachments.
 
 Messages up to 128 kB come whole; of larger ones the header, the structure and the text parts: a sixth of the bytes in a
-usual mailbox. Each message is answered for exactly once. One that a server announces and does not hand out is asked for
-once more alone; then it is gone, or unreadable, and the next one follows. Memory holds one message at a time.
+usual mailbox. What the large ones are made of is asked first, and their texts after the small ones, all in one line of
+commands: so the server is never idle for a round trip in between. Each message is answered for exactly once. One that a
+server announces and does not hand out is asked for once more alone; then it is gone, or unreadable, and the next one
+follows. Memory holds one message, and the headers of some large ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from threadline.domain.causes import Cause
 from threadline.domain.errors import MessageGone, MessageUnreadable, ProviderError
@@ -26,8 +29,9 @@ BATCH_MESSAGES = 500
 PART_CAP = 2**20
 TEXT_CAP = 4 * 2**20  # of all text parts of one message
 FALLBACK_CAP = 64 * 2**20  # of a message whose structure cannot be read
-_PLANNED_AT_ONCE = 16
-_TEXTS_IN_FLIGHT = 4
+_PLANNED_AT_ONCE = 128
+HEADERS_HELD = 16 * 2**20  # of all that are planned at once
+_FEW = 4  # whose headers fit there, however large each may be
 
 # Refusals that speak of one message, not of the mailbox: seen on Gmail ("Some messages could not be FETCHed"), Dovecot
 # (SERVERBUG for a damaged file), Exchange.
@@ -37,17 +41,28 @@ _OF_ONE_MESSAGE = frozenset({Cause.UNKNOWN, Cause.MAILBOX_DAMAGED, Cause.MESSAGE
 def fetch(desk: Desk, name: str, generation: str, items: Sequence[RemoteItem]) -> Iterator[Content | FetchFailure]:
     """The answers of `Session.fetch`."""
     desk.ensure(name, generation)
-    wanted = {int(item.remote_id): item for item in items}
     work = _Fetch(desk, name, generation)
+    wanted = {int(item.remote_id): item for item in items}
     small = {uid: item for uid, item in wanted.items() if item.size <= WHOLE}
     large = {uid: item for uid, item in wanted.items() if item.size > WHOLE}
-    yield from work.whole(small)
+    order = sorted(large, reverse=True)
+    yield from work.together(small, {uid: large[uid] for uid in order[:_PLANNED_AT_ONCE]})
     for uid, item in list(small.items()):  # what is left of them
         yield from work.alone(uid, item)
-    large |= work.oversized
-    order = sorted(large, reverse=True)
-    for start in range(0, len(order), _PLANNED_AT_ONCE):
-        yield from work.in_parts({uid: large[uid] for uid in order[start : start + _PLANNED_AT_ONCE]})
+    for start in range(_PLANNED_AT_ONCE, len(order), _PLANNED_AT_ONCE):
+        yield from work.together({}, {uid: large[uid] for uid in order[start : start + _PLANNED_AT_ONCE]})
+    while work.put_off:
+        few = sorted(work.put_off, reverse=True)[:_FEW]
+        yield from work.together({}, {uid: work.put_off.pop(uid) for uid in few})
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a large message is made of, and what of it to ask for."""
+
+    header: bytes
+    shape: structure.Structure
+    texts: tuple[PartInfo, ...]
 
 
 class _Fetch:
@@ -57,31 +72,62 @@ class _Fetch:
         self._desk = desk
         self._name = name
         self._generation = generation
-        self.oversized: dict[int, RemoteItem] = {}  # larger than announced
+        self.put_off: dict[int, RemoteItem] = {}  # larger than announced, or with more header than may be held
 
-    def whole(self, wanted: dict[int, RemoteItem]) -> Iterator[Content]:
-        """Fetches in batches and takes out of `wanted` what came."""
-        batches = (
-            Asked(uid_set, b"(UID BODY.PEEK[])", ids)
-            for batch in _batches(list(wanted.values()))  # a copy: what came is taken out meanwhile
-            for uid_set, ids in uids.chunks(batch, self._desk.set_limit)
-        )
-        for event in self._desk.pipeline(self._name, self._generation, batches):
-            if isinstance(event, Fetched):
-                content = self._take(event, wanted)
-                if content:
+    def together(self, small: dict[int, RemoteItem], large: dict[int, RemoteItem]) -> Iterator[Content | FetchFailure]:
+        """Takes out of `small` what came of it, and answers for all of `large`: header, structure and text parts; the
+        whole message where the structure does not serve."""
+        plans: dict[int, _Plan] = {}
+        asked: set[int] = set()
+        line = chain(self._structures(large), self._whole(small), self._texts(large, plans, asked))
+        # Then the texts whose plan was not there yet when their turn came, and what a refusal of several kept back.
+        later = self._texts(large, plans, asked)
+        for questions, in_flight in ((line, 2), (later, 2), (self._texts_alone(large, plans), 1)):
+            for event in self._desk.pipeline(self._name, self._generation, questions, in_flight=in_flight):
+                if not isinstance(event, Fetched):
+                    self._check(event.status)
+                elif content := self._take(event, small) or self._take_parts(event, large, plans):
                     yield content
-            else:
-                self._check(event.status)
+        for uid, item in large.items():
+            yield self._all_of_it(uid, item)
+
+    def _structures(self, wanted: Mapping[int, RemoteItem]) -> Iterator[Asked]:
+        for uid_set, ids in uids.chunks(list(wanted), self._desk.set_limit):
+            yield Asked(uid_set, b"(UID BODYSTRUCTURE BODY.PEEK[HEADER])", ids)
+
+    def _whole(self, wanted: Mapping[int, RemoteItem]) -> Iterator[Asked]:
+        for batch in _batches([(uid, item.size) for uid, item in wanted.items()]):
+            for uid_set, ids in uids.chunks(batch, self._desk.set_limit):
+                yield Asked(uid_set, b"(UID BODY.PEEK[])", ids)
+
+    def _texts(self, wanted: Mapping[int, RemoteItem], plans: Mapping[int, _Plan], asked: set[int]) -> Iterator[Asked]:
+        """The text parts of what is planned and not asked for yet; messages of the same shape in one command."""
+        alike: dict[bytes, list[tuple[int, int]]] = {}
+        for uid, plan in plans.items():
+            if uid in wanted and uid not in asked:
+                expected = sum(min(leaf.size or PART_CAP, PART_CAP) for leaf in plan.texts)
+                alike.setdefault(_text_items(plan), []).append((uid, expected))
+        for items, sized in alike.items():
+            for batch in _batches(sized):
+                for uid_set, ids in uids.chunks(batch, self._desk.set_limit):
+                    asked.update(ids)
+                    yield Asked(uid_set, items, ids)
+
+    @staticmethod
+    def _texts_alone(wanted: Mapping[int, RemoteItem], plans: Mapping[int, _Plan]) -> Iterator[Asked]:
+        """Once more, each by itself: where one of several could not be had, a server may keep back the others too."""
+        for uid in list(wanted):
+            if uid in plans:
+                yield Asked(str(uid), _text_items(plans[uid]), (uid,))
 
     def _take(self, found: Fetched, wanted: dict[int, RemoteItem]) -> Content | None:
-        """The content of an answer; None for one that was not asked for, came before, or says nothing."""
+        """The content of an answer; None for one that was not asked for whole, came before, or says nothing."""
         item = wanted.get(found.uid or 0)
         raw = found.sections.get("")
         if item is None or raw is None:
             return None
         if isinstance(raw, Skipped):
-            self.oversized[found.uid or 0] = replace(item, size=max(item.size, raw.size))
+            self.put_off[found.uid or 0] = replace(item, size=max(item.size, raw.size))
         elif not raw and item.size:
             return None
         del wanted[found.uid or 0]
@@ -115,46 +161,34 @@ class _Fetch:
             raise error
         return FetchFailure(item, error)
 
-    def in_parts(self, wanted: dict[int, RemoteItem]) -> Iterator[Content | FetchFailure]:
-        """Header, structure and text parts; the whole message where the structure does not serve."""
-        plans = self._plans(wanted)
-        asking: list[Asked] = []
-        for uid, (_, shape) in plans.items():
-            if texts := _affordable(shape):
-                asking.append(Asked(str(uid), _text_items(shape, texts), (uid,)))
-            else:
-                yield Content(wanted.pop(uid), plans[uid][0], whole=False, structure=shape.leaves)
-        events = self._desk.pipeline(self._name, self._generation, asking, in_flight=_TEXTS_IN_FLIGHT)
-        for event in events:
-            if not isinstance(event, Fetched):
-                self._check(event.status)
-            elif event.uid in wanted and event.uid in plans:
-                header, shape = plans[event.uid]
-                parts = _text_parts(event, header, shape)
-                if parts is not None:
-                    fetched = {part.part for part in parts}
-                    rest = tuple(leaf for leaf in shape.leaves if leaf.part not in fetched)
-                    item = wanted.pop(event.uid)
-                    yield Content(item, header, whole=False, parts=parts, structure=rest)
-        for uid, item in wanted.items():
-            yield self._all_of_it(uid, item)
+    def _take_parts(self, found: Fetched, wanted: dict[int, RemoteItem], plans: dict[int, _Plan]) -> Content | None:
+        """The content of a large message, when this answer is the last that it needs."""
+        uid = found.uid or 0
+        if uid not in wanted:
+            return None
+        if uid not in plans:
+            return self._take_plan(uid, _plan(found), wanted, plans)
+        plan = plans[uid]
+        parts = _text_parts(found, plan)
+        if parts is None:
+            return None
+        fetched = {part.part for part in parts}
+        rest = tuple(leaf for leaf in plan.shape.leaves if leaf.part not in fetched)
+        return Content(wanted.pop(uid), plan.header, whole=False, parts=parts, structure=rest)
 
-    def _plans(self, wanted: dict[int, RemoteItem]) -> dict[int, tuple[bytes, structure.Structure]]:
-        """Header and structure of each message; one whose structure cannot be read is left out."""
-        plans: dict[int, tuple[bytes, structure.Structure]] = {}
-        asking = (
-            Asked(uid_set, b"(UID BODYSTRUCTURE BODY.PEEK[HEADER])", ids)
-            for uid_set, ids in uids.chunks(list(wanted), self._desk.set_limit)
-        )
-        for event in self._desk.pipeline(self._name, self._generation, asking):
-            if not isinstance(event, Fetched):
-                self._check(event.status)
-                continue
-            header = event.sections.get("HEADER")
-            shape = structure.read(event.structure)
-            if event.uid in wanted and event.uid and isinstance(header, bytes) and header and shape:
-                plans[event.uid] = (header, shape)
-        return plans
+    def _take_plan(
+        self, uid: int, plan: _Plan | None, wanted: dict[int, RemoteItem], plans: dict[int, _Plan]
+    ) -> Content | None:
+        """Keeps a plan; the content, of a message without any text."""
+        if plan is None:
+            return None
+        if not plan.texts:
+            return Content(wanted.pop(uid), plan.header, whole=False, structure=plan.shape.leaves)
+        if len(plan.header) + sum(len(one.header) for one in plans.values()) > HEADERS_HELD:
+            self.put_off[uid] = wanted.pop(uid)
+        else:
+            plans[uid] = plan
+        return None
 
     def _all_of_it(self, uid: int, item: RemoteItem) -> Content | FetchFailure:
         raw = bytearray()
@@ -179,21 +213,30 @@ def _too_large() -> MessageUnreadable:
     )
 
 
-def _batches(items: Iterable[RemoteItem]) -> Iterator[list[int]]:
+def _batches(sized: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
     """Ids in the order given, cut by the bytes they will bring."""
     batch: list[int] = []
     size = 0
-    for item in items:
-        if batch and (size + item.size > BATCH_BYTES or len(batch) >= BATCH_MESSAGES):
+    for uid, expected in sized:
+        if batch and (size + expected > BATCH_BYTES or len(batch) >= BATCH_MESSAGES):
             yield batch
             batch, size = [], 0
-        batch.append(int(item.remote_id))
-        size += item.size
+        batch.append(uid)
+        size += expected
     if batch:
         yield batch
 
 
-def _affordable(shape: structure.Structure) -> list[PartInfo]:
+def _plan(found: Fetched) -> _Plan | None:
+    """What a large message is made of; None for an answer that does not say so in a way that adds up."""
+    header = found.sections.get("HEADER")
+    shape = structure.read(found.structure)
+    if not isinstance(header, bytes) or not header or shape is None:
+        return None
+    return _Plan(header, shape, _affordable(shape))
+
+
+def _affordable(shape: structure.Structure) -> tuple[PartInfo, ...]:
     """The text parts that fit under the cap; later ones stay in the structure."""
     chosen: list[PartInfo] = []
     total = 0
@@ -202,25 +245,25 @@ def _affordable(shape: structure.Structure) -> list[PartInfo]:
         if chosen and total > TEXT_CAP:
             break
         chosen.append(leaf)
-    return chosen
+    return tuple(chosen)
 
 
-def _text_items(shape: structure.Structure, texts: Sequence[PartInfo]) -> bytes:
+def _text_items(plan: _Plan) -> bytes:
     words = ["UID"]
-    for leaf in texts:
-        if shape.multipart:  # of a message of one part, the header of the message is the header of the part
+    for leaf in plan.texts:
+        if plan.shape.multipart:  # of a message of one part, the header of the message is the header of the part
             words.append(f"BODY.PEEK[{leaf.part}.MIME]")
         cut = f"<0.{PART_CAP}>" if leaf.size > PART_CAP or not leaf.size else ""
         words.append(f"BODY.PEEK[{leaf.part}]{cut}")
     return f"({' '.join(words)})".encode()
 
 
-def _text_parts(found: Fetched, header: bytes, shape: structure.Structure) -> tuple[TextPart, ...] | None:
+def _text_parts(found: Fetched, plan: _Plan) -> tuple[TextPart, ...] | None:
     """The text parts of an answer; None when one is missing (seen on Yandex), or stands for parts not found."""
     parts: list[TextPart] = []
-    for leaf in _affordable(shape):
+    for leaf in plan.texts:
         body = found.sections.get(leaf.part)
-        mime = found.sections.get(f"{leaf.part}.MIME") if shape.multipart else header
+        mime = found.sections.get(f"{leaf.part}.MIME") if plan.shape.multipart else plan.header
         if not isinstance(body, bytes) or not isinstance(mime, bytes) or (not body and leaf.size):
             return None
         if not body and not mime:  # how Dovecot describes a multipart in which it finds no parts
