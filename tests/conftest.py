@@ -1,6 +1,7 @@
 """Every test run begins here; TESTING.md says what the parts are for."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tries_the_network(why): the program may try; the guard refuses it all the same")
     if config.getoption("--database") != os.environ["THREADLINE_TEST_DATABASE"]:
         raise pytest.UsageError("give --database on the command line: it is read before pytest's own options")
+
+
+def pytest_sessionfinish() -> None:
+    """Processes that tests share end before the interpreter does, which would warn of them after the last test."""
+    for name in ("threadline.services.showing", "tests.faults.mailboxes"):
+        if name in sys.modules:
+            sys.modules[name].close()
 
 
 def pytest_report_header() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 from collections.abc import Callable
 from functools import cache
@@ -59,9 +58,13 @@ def forget_everything() -> None:
 @cache
 def parser() -> Parser:
     """One parser process for many refreshes, as a worker has it."""
-    shared = Parser()
-    atexit.register(shared.close)
-    return shared
+    return Parser()
+
+
+def close() -> None:
+    """End it. The next refresh starts another."""
+    if parser.cache_info().currsize:
+        parser().close()
 
 
 def again(mailbox: Mailbox, *, seconds: float = 20.0) -> Report:

@@ -13,3 +13,9 @@ _cleaners = tuple(Parser(seconds=3.0) for _ in range(3))
 def clean_html(body: Body, *, remote_images: bool = False) -> str:
     """The HTML of an email, safe to be framed. Remote images only where the reader asked for them."""
     return _cleaners[body.pk % len(_cleaners)].sanitise(body.html, remote_images)
+
+
+def close() -> None:
+    """End the children that cleaned so far. The next email starts another."""
+    for cleaner in _cleaners:
+        cleaner.close()

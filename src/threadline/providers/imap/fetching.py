@@ -117,7 +117,7 @@ class _Fetch:
     def _texts_alone(wanted: Mapping[int, RemoteItem], plans: Mapping[int, _Plan]) -> Iterator[Asked]:
         """Once more, each by itself: where one of several could not be had, a server may keep back the others too."""
         for uid in list(wanted):
-            if uid in plans:
+            if uid in wanted and uid in plans:
                 yield Asked(str(uid), _text_items(plans[uid]), (uid,))
 
     def _take(self, found: Fetched, wanted: dict[int, RemoteItem]) -> Content | None:
