@@ -79,9 +79,9 @@ class _Fetch:
         whole message where the structure does not serve."""
         plans: dict[int, _Plan] = {}
         asked: set[int] = set()
-        line = chain(self._structures(large), self._whole(small), self._texts(large, plans, asked))
+        line = chain(self._structures(large), self._whole(small), self._texts(plans, asked))
         # Then the texts whose plan was not there yet when their turn came, and what a refusal of several kept back.
-        later = self._texts(large, plans, asked)
+        later = self._texts(plans, asked)
         for questions, in_flight in ((line, 2), (later, 2), (self._texts_alone(large, plans), 1)):
             for event in self._desk.pipeline(self._name, self._generation, questions, in_flight=in_flight):
                 if not isinstance(event, Fetched):
@@ -100,11 +100,11 @@ class _Fetch:
             for uid_set, ids in uids.chunks(batch, self._desk.set_limit):
                 yield Asked(uid_set, b"(UID BODY.PEEK[])", ids)
 
-    def _texts(self, wanted: Mapping[int, RemoteItem], plans: Mapping[int, _Plan], asked: set[int]) -> Iterator[Asked]:
+    def _texts(self, plans: Mapping[int, _Plan], asked: set[int]) -> Iterator[Asked]:
         """The text parts of what is planned and not asked for yet; messages of the same shape in one command."""
         alike: dict[bytes, list[tuple[int, int]]] = {}
         for uid, plan in plans.items():
-            if uid in wanted and uid not in asked:
+            if uid not in asked:
                 expected = sum(min(leaf.size or PART_CAP, PART_CAP) for leaf in plan.texts)
                 alike.setdefault(_text_items(plan), []).append((uid, expected))
         for items, sized in alike.items():
