@@ -252,6 +252,7 @@ def test_the_unexpected_goes_to_the_log_and_one_sentence_to_the_terminal(
             False,
             "{folder}/search.sqlite3 cannot be used: this user",
         ),
+        ("unable to open database file", [], True, "The store in {folder} cannot be used: its disk is full. Make room"),
         ("attempt to write a readonly database", ["", "threadline.sqlite3"], False, "The store in {folder} cannot be"),
     ],
 )
@@ -268,9 +269,9 @@ def test_what_is_behind_the_stores_words_is_said(
     full is in tests/faults/test_disk.py."""
     monkeypatch.setenv("THREADLINE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(connection, "vendor", "sqlite")
-    for name in ("search.sqlite3", "threadline.sqlite3"):
+    for name in ("search.sqlite3", "threadline.sqlite3", "my-backup.sqlite3"):
         (tmp_path / name).touch()
-    shut = [tmp_path / name for name in closed]
+    shut = [tmp_path / name for name in (*closed, "my-backup.sqlite3")]
     monkeypatch.setattr("os.access", lambda path, _mode: path not in shut)
     monkeypatch.setattr("threadline.cli.failures._room", lambda _folder: 0 if full else 10**9)
     assert failures.explain_failure(OperationalError(words), as_json=False) == 1

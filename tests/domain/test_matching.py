@@ -112,6 +112,15 @@ def test_a_snippet_of_a_long_text_is_that_of_its_beginning(word: str, times: int
     assert snippet(text[:30_000].encode()) == line
 
 
+@pytest.mark.parametrize("own", [120, 150, 190])
+@pytest.mark.parametrize("quoted", [3, 6, 20])
+def test_an_attribution_at_the_end_of_what_is_read_is_no_word_of_the_senders(own: int, quoted: int) -> None:
+    words = "My own words and more of them. " * 7
+    text = f"{words[:own]}\n" + "> quoted so far and no further\n" * quoted
+    text += "On Tue, 3 Nov 2026 at 10:11, Maximiliane Mustermann-Beispiel <max@example.org> wrote:\n> Hello\n" * 20
+    assert snippet(text.encode()) == " ".join(words[:own].split())
+
+
 def test_a_long_snippet_ends_between_words() -> None:
     line = snippet(b"word " * 100)
     assert line.endswith("word…")

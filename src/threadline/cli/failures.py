@@ -124,23 +124,25 @@ _ROOM = 256 * 1024  # bytes: with less, SQLite cannot make the small files that 
 
 def _of_the_disk(folder: Path, text: str) -> str:
     """What is wrong with the disk and what helps, where that is behind SQLite's words."""
-    if "is full" in text or ("disk I/O error" in text and _room(folder) < _ROOM):
+    may_be_full = "disk I/O error" in text or "unable to open" in text
+    if "is full" in text or (may_be_full and _room(folder) < _ROOM):
         return f"The store in {folder} cannot be used: its disk is full. Make room there"
     if "readonly" not in text and "unable to open" not in text:
         return ""
-    closed = [path for path in sorted(folder.glob("*.sqlite3*")) if not os.access(path, os.W_OK)]
+    ours = [path for name in ("search", "threadline") for path in sorted(folder.glob(f"{name}.sqlite3*"))]
+    closed = [path for path in ours if not os.access(path, os.W_OK)]
     if closed and os.access(folder, os.W_OK):
         return f"{closed[0]} cannot be used: this user may not write it. Let this user write it"
     return f"The store in {folder} cannot be used: this user may not write there. {_LET_US_WRITE}"
 
 
 def _room(folder: Path) -> int:
-    """Bytes that this user may still write there."""
+    """Bytes that this user may still write there; none, where no file can be made."""
     try:
         disk = os.statvfs(folder)
     except OSError:
         return _ROOM  # it is not known to be full
-    return disk.f_bavail * disk.f_frsize
+    return 0 if disk.f_files and not disk.f_favail else disk.f_bavail * disk.f_frsize
 
 
 def _of_a_connection(text: str) -> str:

@@ -70,8 +70,12 @@ def snippet(text_utf8: bytes) -> str:
 
 
 def _start(text_utf8: bytes, most: int) -> str:
-    """So many characters of the text; of a long one the rest is not decoded."""
-    return text_utf8[: 4 * most].decode("utf-8", "ignore")[:most]
+    """So many characters of the text; of a long one the rest is not decoded, and a line is not cut: half of "On Monday,
+    Jane wrote:" would pass for the sender's own words."""
+    text = text_utf8[: 4 * most].decode("utf-8", "ignore")
+    whole = len(text) <= most and len(text_utf8) <= 4 * most
+    start = text[:most]
+    return start if whole or "\n" not in start else start[: start.rindex("\n")]
 
 
 def _first_words(text: str) -> str:

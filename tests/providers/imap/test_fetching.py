@@ -25,7 +25,7 @@ from threadline.providers.imap.tokens import Value
 from threadline.providers.imap.wire import Skipped
 
 LARGE = fetching.WHOLE + 1
-HEADERS_HELD = 100
+PLANS_HELD = 5_000
 OK = Status("OK", "", "", "done", "OK done")
 REFUSED = Status("NO", "", "", "Some messages could not be FETCHed", "NO Some messages could not be FETCHed")
 
@@ -36,6 +36,7 @@ class Manner(Enum):
     FINE = "fine"
     GONE = "gone"
     KEPT_BACK = "listed, and never handed out"
+    LARGE_STRUCTURE = "with a structure of which not even one can be held"
     ALONE = "handed out only when asked for alone"
     NO_STRUCTURE = "its structure does not add up"
     NO_HEADER = "without its header"
@@ -113,11 +114,13 @@ class Server:
         shape: Value = [text, html, file, b"mixed"] if uid % 2 else text
         if manner is Manner.NO_STRUCTURE:
             shape = [[b"text"], b"mixed"]
+        if manner is Manner.LARGE_STRUCTURE:
+            shape = [text, [*file[:2], [b"name", b"x" * PLANS_HELD], *file[3:]], b"mixed"]
         if manner is Manner.NO_TEXTS:
             shape = [file, file, b"mixed"]
         header: dict[str, bytes | Skipped] = {"HEADER": b"header of %d" % uid}
         if manner is Manner.LARGE_HEADER:
-            header = {"HEADER": b"header of %d" % uid + b" " * (HEADERS_HELD // 4 - 16)}
+            header = {"HEADER": b"header of %d" % uid + b" " * (PLANS_HELD // 2)}
         if manner is Manner.HEADER_TOO_LARGE:
             header = {"HEADER": Skipped(10**7)}
         if manner is Manner.NO_HEADER:
@@ -147,17 +150,18 @@ MESSAGES = st.lists(st.tuples(st.sampled_from(list(Manner)), st.booleans()), min
 def _little_at_a_time() -> Iterator[None]:
     """So that few messages are many: commands are cut, and headers are more than may be held."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fetching, "HEADERS_HELD", HEADERS_HELD)
-        patch.setattr(fetching, "_PLANNED_AT_ONCE", 12)
+        patch.setattr(fetching, "PLANS_HELD", PLANS_HELD)
+        patch.setattr(fetching, "PLANNED_AT_ONCE", 12)
         patch.setattr(fetching, "BATCH_MESSAGES", 7)
         yield
 
 
 @pytest.mark.invariant("I1", "I2", "I9")
-@given(MESSAGES, st.randoms(use_true_random=False), st.integers(10, 200))
+@given(MESSAGES, st.integers(0, 2**32), st.integers(10, 200))
 def test_every_message_is_answered_for_exactly_once_and_with_what_is_its_own(
-    messages: list[tuple[Manner, bool]], chance: random.Random, set_limit: int
+    messages: list[tuple[Manner, bool]], seed: int, set_limit: int
 ) -> None:
+    chance = random.Random(seed)  # one that is hypothesis's own would end what never ends, and count it as no example
     manners = {uid: manner for uid, (manner, _) in enumerate(messages, start=1)}
     server = Server(manners, chance, set_limit)
     items = [RemoteItem(str(uid), LARGE if large else 20, None) for uid, (_, large) in enumerate(messages, start=1)]
@@ -171,12 +175,14 @@ def test_every_message_is_answered_for_exactly_once_and_with_what_is_its_own(
             assert isinstance(answer.error, MessageGone if manners[uid] is Manner.GONE else MessageUnreadable)
         else:
             assert_its_own(answer, uid)
-    # Its structure, once more when that was put off, its texts together, alone, in pieces: and never again and again.
-    assert max(server.asked.values()) <= 5, server.asked
+    # Its structure together and alone, its texts together and alone, in pieces; and once more for each time that the
+    # plans of others left no room for its own.
+    crowded = {Manner.LARGE_HEADER, Manner.LARGE_STRUCTURE} & set(manners.values())
+    assert max(server.asked.values()) <= 5 + (len(manners) if crowded else 0), server.asked
 
 
 def test_what_a_server_does_well_it_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "HEADERS_HELD", 10_000)
+    monkeypatch.setattr(fetching, "PLANS_HELD", 100_000)
     uids = range(1, 61)
     server = Server(dict.fromkeys(uids, Manner.FINE), random.Random(1), 1_000)
     items = [RemoteItem(str(uid), LARGE if uid > 50 else 20, None) for uid in uids]

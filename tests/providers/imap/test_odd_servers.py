@@ -187,22 +187,41 @@ class TestFetching:
             str(n): [f"text {n}".encode()] for n in range(1, 5)
         }
 
-    def test_texts_are_asked_for_while_small_messages_still_come(self) -> None:
-        """No round trip in between: the server has the next question before it is through with the one before it."""
+    def test_small_messages_come_before_anything_is_asked_about_large_ones(self) -> None:
+        """A server that hangs up over a structure has handed them out by then."""
         small = range(1, 1_101)
         with (
             ScriptedServer(
-                on("UID FETCH 2000 .UID BODYSTRUCTURE", structure(2000), "%t OK"),
-                on("UID FETCH 2000 .UID BODY.PEEK.1", part(2000, "text"), "%t OK"),
+                on("UID FETCH 2000 .UID BODYSTRUCTURE", CLOSE),
                 on("UID FETCH", *(whole(uid, "x") for uid in small), "%t OK done"),
             ) as server,
             server.open() as session,
         ):
-            wanted = [*items(*small), *items(2000, size=200_000)]
-            answers = [answer.item.remote_id for answer in session.fetch(INBOX, "7", wanted)]
-            asked = [command.partition("(")[2] for command in server.sent("UID FETCH")]
-        assert sorted(map(int, answers)) == [*small, 2000]
-        assert [line.split()[1] for line in asked] == ["BODYSTRUCTURE", *["BODY.PEEK[])"] * 3, "BODY.PEEK[1])"]
+            answers = session.fetch(INBOX, "7", [*items(2000, size=200_000), *items(*small)])
+            came = [next(answers).item.remote_id for _ in small]
+            with pytest.raises(Transient):
+                next(answers)
+        assert sorted(map(int, came)) == list(small)
+
+    @pytest.mark.parametrize("ending", ["NO some messages could not be fetched", "OK"])
+    def test_a_server_that_stops_at_a_bad_structure_is_asked_for_the_others_alone(self, ending: str) -> None:
+        """And not for the whole of each."""
+        uids = range(1, 31)
+        with ScriptedServer(
+            on("UID FETCH 1:30 .UID BODYSTRUCTURE", structure(1), f"%t {ending}"),
+            on("UID FETCH 2 .UID BODYSTRUCTURE", f"%t {ending}"),
+            *(on(f"UID FETCH {uid} .UID BODYSTRUCTURE", structure(uid), "%t OK") for uid in uids if uid > 2),
+            *(on(f"UID FETCH {uid} .UID BODY.PEEK.1.", part(uid, f"text {uid}"), "%t OK") for uid in uids),
+            on("UID FETCH 2 .UID BODY.PEEK..<0.1048576>", "* 2 FETCH (UID 2 BODY[]<0> {5}\r\nwhole)", "%t OK"),
+            exists=30,
+        ) as server:
+            found = fetch(server, *uids, size=200_000)
+            in_pieces = [command for command in server.sent("UID FETCH") if "BODY.PEEK[]" in command]
+        assert raw(found.pop("2")) == b"whole"
+        assert {uid: texts(answer) for uid, answer in found.items()} == {
+            str(uid): [f"text {uid}".encode()] for uid in uids if uid != 2
+        }
+        assert len(in_pieces) == 1
 
     @pytest.mark.parametrize("refusal", ["NO [SERVERBUG] broken file", "NO some messages could not be fetched", "OK"])
     def test_one_bad_message_among_several_asked_together_costs_the_others_nothing(self, refusal: str) -> None:
@@ -220,8 +239,10 @@ class TestFetching:
             ]
         assert (texts(found["1"]), raw(found["2"]), texts(found["3"])) == ([b"one"], b"whole", [b"three"])
 
-    def test_headers_beyond_what_may_be_held_are_read_a_few_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fetching, "HEADERS_HELD", 40)  # four headers of ten
+    def test_headers_and_structures_beyond_what_may_be_held_are_read_a_few_at_a_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fetching, "PLANS_HELD", 4 * 510)
         uids = range(1, 12)
         asked = r"UID FETCH [\d:,]+ .UID "
         with ScriptedServer(
@@ -244,6 +265,16 @@ class TestFetching:
         uids = range(1_000_000, 1_001_000, 3)
         with ScriptedServer(on("UID FETCH", *(whole(uid, "x") for uid in uids), "%t OK done")) as server:
             fetch(server, *uids)
+            assert max(map(len, server.commands)) <= 990
+
+    def test_lines_stay_short_for_texts_too(self) -> None:
+        uids = range(1_000_000, 1_000_400, 3)
+        asked = r"UID FETCH [\d:,]+ .UID "
+        with ScriptedServer(
+            on(f"{asked}BODYSTRUCTURE", *map(structure, uids), "%t OK"),
+            on(f"{asked}BODY.PEEK.1", *(part(uid, "x") for uid in uids), "%t OK"),
+        ) as server:
+            fetch(server, *uids, size=200_000)
             assert max(map(len, server.commands)) <= 990
 
 

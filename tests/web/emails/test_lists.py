@@ -58,6 +58,7 @@ def test_a_search_says_how_many_it_found_and_offers_the_other_list(mailbox: Mail
     assert f'href="{url(mailbox)}">Clear search</a>' in inbox.content.decode()
     nothing = alice.get(url(mailbox), {"q": "no such word"})
     assert "0 found in Inbox · 0 in Sent" in words(nothing)
+    assert "Clear search" not in words(nothing)  # the empty list says how to leave it
     assert "found in" not in words(alice.get(url(mailbox)))
 
 

@@ -1,16 +1,16 @@
 """Fetching messages: small ones whole and many at a time, large ones without their attachments.
 
 Messages up to 128 kB come whole; of larger ones the header, the structure and the text parts: a sixth of the bytes in a
-usual mailbox. What the large ones are made of is asked first, and their texts after the small ones, all in one line of
-commands: so the server is never idle for a round trip in between. Each message is answered for exactly once. One that a
-server announces and does not hand out is asked for once more alone; then it is gone, or unreadable, and the next one
-follows. Memory holds one message, and the headers of some large ones.
+usual mailbox. The small ones come first, what the large ones are made of behind them, then their texts, all messages of
+one shape in one command. Each message is answered for exactly once. What a server keeps back of many is asked for once
+more alone; one that it announces and does not hand out then either is gone, or unreadable, and the next one follows.
+Memory holds one message, and the headers and structures of some large ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from threadline.domain.causes import Cause
@@ -29,9 +29,12 @@ BATCH_MESSAGES = 500
 PART_CAP = 2**20
 TEXT_CAP = 4 * 2**20  # of all text parts of one message
 FALLBACK_CAP = 64 * 2**20  # of a message whose structure cannot be read
-_PLANNED_AT_ONCE = 128
-HEADERS_HELD = 16 * 2**20  # of all that are planned at once
-_FEW = 4  # whose headers fit there, however large each may be
+PLANNED_AT_ONCE = 128
+PLANS_HELD = 16 * 2**20  # octets of headers and structures; a single one may be larger
+_FEW = 4
+_LEAF = 500  # octets that a part in a structure takes beside its texts
+
+_STRUCTURE = b"(UID BODYSTRUCTURE BODY.PEEK[HEADER])"
 
 # Refusals that speak of one message, not of the mailbox: seen on Gmail ("Some messages could not be FETCHed"), Dovecot
 # (SERVERBUG for a damaged file), Exchange.
@@ -46,11 +49,11 @@ def fetch(desk: Desk, name: str, generation: str, items: Sequence[RemoteItem]) -
     small = {uid: item for uid, item in wanted.items() if item.size <= WHOLE}
     large = {uid: item for uid, item in wanted.items() if item.size > WHOLE}
     order = sorted(large, reverse=True)
-    yield from work.together(small, {uid: large[uid] for uid in order[:_PLANNED_AT_ONCE]})
+    yield from work.together(small, {uid: large[uid] for uid in order[:PLANNED_AT_ONCE]})
     for uid, item in list(small.items()):  # what is left of them
         yield from work.alone(uid, item)
-    for start in range(_PLANNED_AT_ONCE, len(order), _PLANNED_AT_ONCE):
-        yield from work.together({}, {uid: large[uid] for uid in order[start : start + _PLANNED_AT_ONCE]})
+    for start in range(PLANNED_AT_ONCE, len(order), PLANNED_AT_ONCE):
+        yield from work.together({}, {uid: large[uid] for uid in order[start : start + PLANNED_AT_ONCE]})
     while work.put_off:
         few = sorted(work.put_off, reverse=True)[:_FEW]
         yield from work.together({}, {uid: work.put_off.pop(uid) for uid in few})
@@ -63,6 +66,69 @@ class _Plan:
     header: bytes
     shape: structure.Structure
     texts: tuple[PartInfo, ...]
+    weight: int  # octets in memory, about
+
+
+@dataclass(slots=True)
+class _Large:
+    """Large messages that are fetched together, and how far we are with each."""
+
+    wanted: dict[int, RemoteItem]
+    plans: dict[int, _Plan] = field(default_factory=dict)
+    described: set[int] = field(default_factory=set)  # whose structure came, of whatever use it is
+    beside: dict[int, int] = field(default_factory=dict)  # texts asked for: with how many in one command
+
+    def structures(self, limit: int) -> Iterator[Asked]:
+        for uid_set, ids in uids.chunks(list(self.wanted), limit - len(_STRUCTURE)):
+            yield Asked(uid_set, _STRUCTURE, ids)
+
+    def texts(self, limit: int) -> Iterator[Asked]:
+        """The text parts of all that are planned; messages of the same shape in one command."""
+        alike: dict[bytes, list[tuple[int, int]]] = {}
+        for uid, plan in self.plans.items():
+            expected = sum(min(leaf.size or PART_CAP, PART_CAP) for leaf in plan.texts)
+            alike.setdefault(_text_items(plan), []).append((uid, expected))
+        for items, sized in alike.items():
+            for batch in _batches(sized):
+                for uid_set, ids in uids.chunks(batch, limit - len(items)):
+                    self.beside |= dict.fromkeys(ids, len(ids))
+                    yield Asked(uid_set, items, ids)
+
+    def alone(self) -> Iterator[Asked]:
+        """Once more, what was asked for together with others and did not come: a server that cannot hand out one of
+        several may keep back the others too. An answer is there before the next question is taken."""
+        for uid in list(self.wanted):
+            if uid not in self.described:
+                yield Asked(str(uid), _STRUCTURE, (uid,))
+            if uid in self.plans and self.beside.get(uid) != 1:
+                yield Asked(str(uid), _text_items(self.plans[uid]), (uid,))
+
+    def take(self, found: Fetched) -> Content | None:
+        """The content of a message, when this answer is the last that it needs."""
+        uid = found.uid or 0
+        plan = self.plans.get(uid)
+        if plan is None or (parts := _text_parts(found, plan)) is None:
+            return None
+        del self.plans[uid]
+        fetched = {part.part for part in parts}
+        rest = tuple(leaf for leaf in plan.shape.leaves if leaf.part not in fetched)
+        return Content(self.wanted.pop(uid), plan.header, whole=False, parts=parts, structure=rest)
+
+    def take_plan(self, found: Fetched) -> Content | RemoteItem | None:
+        """Keeps what a message is made of. The content of one without any text; one that there is no room for now."""
+        uid = found.uid or 0
+        if uid not in self.wanted or uid in self.plans or found.structure is None:
+            return None
+        self.described.add(uid)
+        plan = _plan(found)
+        if plan is None:
+            return None
+        if not plan.texts:
+            return Content(self.wanted.pop(uid), plan.header, whole=False, structure=plan.shape.leaves)
+        if self.plans and plan.weight + sum(one.weight for one in self.plans.values()) > PLANS_HELD:
+            return self.wanted.pop(uid)
+        self.plans[uid] = plan
+        return None
 
 
 class _Fetch:
@@ -72,53 +138,33 @@ class _Fetch:
         self._desk = desk
         self._name = name
         self._generation = generation
-        self.put_off: dict[int, RemoteItem] = {}  # larger than announced, or with more header than may be held
+        self.put_off: dict[int, RemoteItem] = {}  # larger than announced, or without room for its plan
 
-    def together(self, small: dict[int, RemoteItem], large: dict[int, RemoteItem]) -> Iterator[Content | FetchFailure]:
-        """Takes out of `small` what came of it, and answers for all of `large`: header, structure and text parts; the
-        whole message where the structure does not serve."""
-        plans: dict[int, _Plan] = {}
-        asked: set[int] = set()
-        line = chain(self._structures(large), self._whole(small), self._texts(plans, asked))
-        # Then the texts whose plan was not there yet when their turn came, and what a refusal of several kept back.
-        later = self._texts(plans, asked)
-        for questions, in_flight in ((line, 2), (later, 2), (self._texts_alone(large, plans), 1)):
+    def together(self, small: dict[int, RemoteItem], wanted: dict[int, RemoteItem]) -> Iterator[Content | FetchFailure]:
+        """Takes out of `small` what came of it, and answers for the others, which are large: by header, structure and
+        text parts, or by the whole message where the structure does not serve; or puts them off."""
+        large, limit = _Large(wanted), self._desk.set_limit
+        for questions, in_flight in (
+            (chain(self._whole(small), large.structures(limit)), 2),
+            (large.texts(limit), 4),
+            (large.alone(), 1),
+        ):
             for event in self._desk.pipeline(self._name, self._generation, questions, in_flight=in_flight):
                 if not isinstance(event, Fetched):
                     self._check(event.status)
-                elif content := self._take(event, small) or self._take_parts(event, large, plans):
+                    continue
+                content = self._take(event, small) or large.take(event) or large.take_plan(event)
+                if isinstance(content, RemoteItem):
+                    self.put_off[int(content.remote_id)] = content
+                elif content:
                     yield content
-        for uid, item in large.items():
+        for uid, item in wanted.items():
             yield self._all_of_it(uid, item)
-
-    def _structures(self, wanted: Mapping[int, RemoteItem]) -> Iterator[Asked]:
-        for uid_set, ids in uids.chunks(list(wanted), self._desk.set_limit):
-            yield Asked(uid_set, b"(UID BODYSTRUCTURE BODY.PEEK[HEADER])", ids)
 
     def _whole(self, wanted: Mapping[int, RemoteItem]) -> Iterator[Asked]:
         for batch in _batches([(uid, item.size) for uid, item in wanted.items()]):
             for uid_set, ids in uids.chunks(batch, self._desk.set_limit):
                 yield Asked(uid_set, b"(UID BODY.PEEK[])", ids)
-
-    def _texts(self, plans: Mapping[int, _Plan], asked: set[int]) -> Iterator[Asked]:
-        """The text parts of what is planned and not asked for yet; messages of the same shape in one command."""
-        alike: dict[bytes, list[tuple[int, int]]] = {}
-        for uid, plan in plans.items():
-            if uid not in asked:
-                expected = sum(min(leaf.size or PART_CAP, PART_CAP) for leaf in plan.texts)
-                alike.setdefault(_text_items(plan), []).append((uid, expected))
-        for items, sized in alike.items():
-            for batch in _batches(sized):
-                for uid_set, ids in uids.chunks(batch, self._desk.set_limit):
-                    asked.update(ids)
-                    yield Asked(uid_set, items, ids)
-
-    @staticmethod
-    def _texts_alone(wanted: Mapping[int, RemoteItem], plans: Mapping[int, _Plan]) -> Iterator[Asked]:
-        """Once more, each by itself: where one of several could not be had, a server may keep back the others too."""
-        for uid in list(wanted):
-            if uid in wanted and uid in plans:
-                yield Asked(str(uid), _text_items(plans[uid]), (uid,))
 
     def _take(self, found: Fetched, wanted: dict[int, RemoteItem]) -> Content | None:
         """The content of an answer; None for one that was not asked for whole, came before, or says nothing."""
@@ -160,35 +206,6 @@ class _Fetch:
         if not isinstance(error, MessageGone | MessageUnreadable):
             raise error
         return FetchFailure(item, error)
-
-    def _take_parts(self, found: Fetched, wanted: dict[int, RemoteItem], plans: dict[int, _Plan]) -> Content | None:
-        """The content of a large message, when this answer is the last that it needs."""
-        uid = found.uid or 0
-        if uid not in wanted:
-            return None
-        if uid not in plans:
-            return self._take_plan(uid, _plan(found), wanted, plans)
-        plan = plans[uid]
-        parts = _text_parts(found, plan)
-        if parts is None:
-            return None
-        fetched = {part.part for part in parts}
-        rest = tuple(leaf for leaf in plan.shape.leaves if leaf.part not in fetched)
-        return Content(wanted.pop(uid), plan.header, whole=False, parts=parts, structure=rest)
-
-    def _take_plan(
-        self, uid: int, plan: _Plan | None, wanted: dict[int, RemoteItem], plans: dict[int, _Plan]
-    ) -> Content | None:
-        """Keeps a plan; the content, of a message without any text."""
-        if plan is None:
-            return None
-        if not plan.texts:
-            return Content(wanted.pop(uid), plan.header, whole=False, structure=plan.shape.leaves)
-        if len(plan.header) + sum(len(one.header) for one in plans.values()) > HEADERS_HELD:
-            self.put_off[uid] = wanted.pop(uid)
-        else:
-            plans[uid] = plan
-        return None
 
     def _all_of_it(self, uid: int, item: RemoteItem) -> Content | FetchFailure:
         raw = bytearray()
@@ -233,7 +250,13 @@ def _plan(found: Fetched) -> _Plan | None:
     shape = structure.read(found.structure)
     if not isinstance(header, bytes) or not header or shape is None:
         return None
-    return _Plan(header, shape, _affordable(shape))
+    return _Plan(header, shape, _affordable(shape), len(header) + _weight(shape))
+
+
+def _weight(shape: structure.Structure) -> int:
+    return sum(
+        _LEAF + len(leaf.name) + sum(len(name) + len(text) for name, text in leaf.parameters) for leaf in shape.leaves
+    )
 
 
 def _affordable(shape: structure.Structure) -> tuple[PartInfo, ...]:
