@@ -121,6 +121,14 @@ def test_an_attribution_at_the_end_of_what_is_read_is_no_word_of_the_senders(own
     assert snippet(text.encode()) == " ".join(words[:own].split())
 
 
+@pytest.mark.parametrize("before", ["", "\n", "Hi Anna,\n", "> quoted\n" * 60])
+def test_one_endless_line_is_shown_from_its_beginning(before: str) -> None:
+    own = before if before.startswith("Hi") else ""
+    line = snippet(f"{before}{'word ' * 6_000}".encode())
+    assert line.startswith(f"{own.strip()} word word".strip())
+    assert len(line) > 190
+
+
 def test_a_long_snippet_ends_between_words() -> None:
     line = snippet(b"word " * 100)
     assert line.endswith("word…")

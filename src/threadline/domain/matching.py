@@ -61,7 +61,11 @@ def key_of(message: ParsedMessage) -> bytes:
 
 def snippet(text_utf8: bytes) -> str:
     """The first words that the sender wrote, without quoted lines, at most 200 characters."""
-    words = _first_words(_start(text_utf8, _USUALLY_ENOUGH))
+    start = _start(text_utf8, _USUALLY_ENOUGH)
+    if len(text_utf8) > _USUALLY_ENOUGH:
+        # The last line may be cut, and half of "On Monday, Jane wrote:" would pass for the sender's own words.
+        start = start.rpartition("\n")[0] or start
+    words = _first_words(start)
     if len(words) <= _SNIPPET and len(text_utf8) > _USUALLY_ENOUGH:
         words = _first_words(_start(text_utf8, _LONGEST_READ))
     if len(words) <= _SNIPPET:
@@ -70,12 +74,8 @@ def snippet(text_utf8: bytes) -> str:
 
 
 def _start(text_utf8: bytes, most: int) -> str:
-    """So many characters of the text; of a long one the rest is not decoded, and a line is not cut: half of "On Monday,
-    Jane wrote:" would pass for the sender's own words."""
-    text = text_utf8[: 4 * most].decode("utf-8", "ignore")
-    whole = len(text) <= most and len(text_utf8) <= 4 * most
-    start = text[:most]
-    return start if whole or "\n" not in start else start[: start.rindex("\n")]
+    """So many characters of the text; of a long one the rest is not decoded."""
+    return text_utf8[: 4 * most].decode("utf-8", "ignore")[:most]
 
 
 def _first_words(text: str) -> str:

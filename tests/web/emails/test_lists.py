@@ -106,6 +106,7 @@ def test_a_search_says_when_it_did_not_look_at_every_email_of_the_company(
     assert {theirs.pk, body.pk} == set(ToIndex.objects.values_list("body_id", flat=True))
     assert says_so()
     assert says_so("nothing")
+    assert "Clear search" in words(alice.get(url(mailbox), {"q": "nothing"})), "no other way leads out of this one"
     assert not says_so("!"), "that would not be found later either"
     assert "still being added" not in words(alice.get(url(mailbox))), "without a search there is nothing to say"
     search.catch_up()

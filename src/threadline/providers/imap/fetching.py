@@ -31,7 +31,7 @@ TEXT_CAP = 4 * 2**20  # of all text parts of one message
 FALLBACK_CAP = 64 * 2**20  # of a message whose structure cannot be read
 PLANNED_AT_ONCE = 128
 PLANS_HELD = 16 * 2**20  # octets of headers and structures; a single one may be larger
-_FEW = 4
+_FEW = 4  # of those put off, at a time
 _LEAF = 500  # octets that a part in a structure takes beside its texts
 
 _STRUCTURE = b"(UID BODYSTRUCTURE BODY.PEEK[HEADER])"
